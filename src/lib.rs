@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+
+#[cfg(feature = "global")]
+pub use unkai_core::{
+    Amount, Cause, Config, DurationHistogram, Estimate, Losses, OwnMemory, Sampling, SamplingStatus,
+    Site, Snapshot, TableUse, Totals, UnwinderKind, UnwindingStatus,
+};
+
+#[cfg(feature = "global")]
+pub use unkai_global::UnkaiGlobalAlloc;
+
+#[cfg(feature = "allocator")]
+pub use unkai_allocator::{Unkai, UnkaiGlobal, Usage};
+
+#[cfg(feature = "report")]
+pub use unkai_report as report;

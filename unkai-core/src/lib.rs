@@ -1,0 +1,58 @@
+//! The core of unkai: exact counters, sampling, the table of call stacks, live samples, accounting scopes, snapshots.
+//!
+//! Users of unkai want the crates on top of this one: `unkai`, or `unkai-global`, `unkai-allocator`, `unkai-report`.
+//!
+//! ```text
+//! your program                                              │ off the hot path, plain data
+//!   │ alloc · dealloc · realloc                             │
+//!   ▼                                                       │
+//! unkai-global ────┐    ┌────────── unkai-core ──────────┐  │              unkai-report
+//! unkai-allocator ─┴──▶ │ probe  ──▶ tracker ──▶  store  │──┼─▶ Snapshot ──▶ Report ──▶ text · json · folded
+//!   adapt a trait       │ look       decide      remember│  │   numbers      names
+//!                       └────────────────────────────────┘  │
+//! ```
+//!
+//! Façades adapt, probe looks, tracker decides, store remembers, snapshot copies; report names and prints.
+//!
+//! | module | is | may use |
+//! |---|---|---|
+//! | [`process`] | the process's own profile, for a global allocator | `tracker`, `probe` |
+//! | `tracker` | what happens when | `probe`, `store`, `snapshot` |
+//! | `probe` | the thread, the clock, the stack, the choice of samples | `entered`, `sync` |
+//! | `store` | counters and tables | `entered`, `sync` |
+//! | `scope` | an account of bytes, for the `Allocator` façade | `sync` |
+//! | `config`, `losses`, `snapshot` | plain values | nothing |
+//!
+//! # Features
+//! * `profiler`: everything but scopes and plain values. Off by default, so that `unkai-allocator` alone stays small.
+
+mod config;
+mod losses;
+mod scope;
+mod snapshot;
+mod sync;
+
+#[cfg(feature = "profiler")]
+mod entered;
+#[cfg(all(feature = "profiler", not(loom)))]
+mod heap;
+#[cfg(feature = "profiler")]
+mod probe;
+#[cfg(all(feature = "profiler", not(loom)))]
+pub mod process;
+#[cfg(feature = "profiler")]
+mod store;
+#[cfg(all(feature = "profiler", not(loom)))]
+mod tracker;
+
+pub use config::{Config, MAX_FRAMES, MAX_INTERVAL};
+#[cfg(all(feature = "profiler", not(loom)))]
+pub use heap::Heap;
+pub use losses::{CAUSES, Cause, Losses};
+pub use scope::{Charge, Scope, Usage};
+pub use snapshot::{
+    Amount, DURATION_BUCKETS, DurationHistogram, Estimate, OwnMemory, Sampling, SamplingStatus,
+    Site, Snapshot, TableUse, Totals, UnwinderKind, UnwindingStatus,
+};
+#[cfg(all(feature = "profiler", not(loom)))]
+pub use store::cells::Cells;

@@ -1,0 +1,124 @@
+//! The one thread-local of unkai: which cells this thread counts on.
+//!
+//! It is a single pointer, initialised by a constant and without `Drop`, so that it can be read at any time in a
+//! thread's life, even in the destructors of other thread-locals. It never is null: a thread without cells of its own
+//! points to one of three *sentinels*, whose countdowns are always below zero, so that the fast path needs no test.
+//!
+//! ```text
+//!                first operation                     destructor of `ExitGuard`
+//!  UNREGISTERED ────────────────▶ cells of the pool ───────────────────────▶ SHARED
+//!        │                          │           ▲                              ▲
+//!        │                          ▼ enter     │ leave                        │
+//!        │                             INSIDE                                  │
+//!        └──────────── no cells to be had, or the thread is ending ────────────┘
+//! ```
+
+use std::cell::Cell;
+use std::mem;
+
+use crate::entered::Entered;
+use crate::store::cells::Cells;
+
+thread_local! {
+    static CELLS: Cell<&'static Cells> = const { Cell::new(&UNREGISTERED) };
+    static EXIT: ExitGuard = const { ExitGuard };
+}
+
+static UNREGISTERED: Cells = Cells::sentinel();
+static INSIDE: Cells = Cells::sentinel();
+static SHARED: Cells = Cells::sentinel();
+
+// No destructor, or the variable could not be read while a thread ends.
+const _: () = assert!(!mem::needs_drop::<Cell<&'static Cells>>());
+
+/// How a thread stands to unkai.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Standing {
+    /// It has cells of its own.
+    Registered(&'static Cells),
+    /// It has not done anything yet.
+    Unregistered,
+    /// It is running unkai's own code.
+    Inside,
+    /// It has no cells of its own, and will get none: count on the shared ones.
+    Shared,
+}
+
+/// The cells on which this thread counts. What the fast path asks, and all that it asks.
+#[inline(always)]
+pub fn cells() -> &'static Cells {
+    CELLS.with(Cell::get)
+}
+
+/// What `cells`, which the fast path has counted on, say of the thread.
+pub(crate) fn standing_of(cells: &'static Cells) -> Standing {
+    let sentinel = |standing, cells: &Cells| {
+        cells.reset_sentinel();
+        standing
+    };
+    if std::ptr::eq(cells, &UNREGISTERED) {
+        sentinel(Standing::Unregistered, cells)
+    } else if std::ptr::eq(cells, &INSIDE) {
+        sentinel(Standing::Inside, cells)
+    } else if std::ptr::eq(cells, &SHARED) {
+        sentinel(Standing::Shared, cells)
+    } else {
+        Standing::Registered(cells)
+    }
+}
+
+/// Gives the thread cells of its own, taken by `acquire`. `None` if there are none, or if the thread is ending.
+pub(crate) fn register(acquire: impl FnOnce() -> Option<&'static Cells>) -> Option<&'static Cells> {
+    // While the destructor is registered, which may allocate on some platforms, the thread counts nowhere.
+    CELLS.set(&INSIDE);
+    let lasting = EXIT.try_with(|_| ()).is_ok();
+    let cells = if lasting { acquire() } else { None };
+    CELLS.set(cells.unwrap_or(&SHARED));
+    cells
+}
+
+/// Marks the thread as inside unkai until the guard is left.
+pub(crate) fn enter() -> Inside {
+    Inside {
+        resume: CELLS.replace(&INSIDE),
+        witness: Entered::vouch(),
+    }
+}
+
+/// A thread inside unkai. To be ended by [`Inside::leave`].
+#[derive(Debug)]
+pub(crate) struct Inside {
+    resume: &'static Cells,
+    witness: Entered,
+}
+
+impl Inside {
+    pub(crate) fn witness(&self) -> &Entered {
+        &self.witness
+    }
+
+    /// Ends the visit.
+    pub(crate) fn leave(self) {
+        CELLS.set(self.resume);
+        mem::forget(self);
+    }
+}
+
+impl Drop for Inside {
+    /// Reached by unwinding only. A panic must not leave an allocator: that would be undefined behaviour.
+    fn drop(&mut self) {
+        std::process::abort();
+    }
+}
+
+/// Its destructor runs when the thread ends. Registered at the first operation, so it usually runs last.
+struct ExitGuard;
+
+impl Drop for ExitGuard {
+    fn drop(&mut self) {
+        let cells = CELLS.replace(&SHARED);
+        if let Standing::Registered(cells) = standing_of(cells) {
+            crate::process::thread_ends(cells);
+        }
+    }
+}

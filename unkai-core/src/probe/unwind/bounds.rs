@@ -1,0 +1,145 @@
+//! Which memory a walk may read: the stack of this thread, from where the walk starts up to its end.
+//!
+//! A wild pointer must never crash the program, so every word is checked. The end of a thread's stack is asked for once
+//! and kept in a thread-local. On a stack that is not the thread's own (a hand-made one of a coroutine) the end is not
+//! known: there the kernel reads for us, which is slower and cannot fault.
+
+use std::cell::Cell;
+
+use super::Registers;
+
+/// The part of the stack that a walk may read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Readable {
+    start: u64,
+    /// 0 if it is not known.
+    end: u64,
+}
+
+impl Readable {
+    /// What may be read from `registers` on.
+    pub(super) fn from(registers: &Registers) -> Self {
+        let (start, end) = STACK.get().unwrap_or_else(|| {
+            let own = thread_stack().unwrap_or((0, 0));
+            STACK.set(Some(own));
+            own
+        });
+        let on_it = start <= registers.stack && registers.stack < end;
+        Self {
+            start: registers.stack,
+            end: if on_it { end } else { 0 },
+        }
+    }
+
+    /// The word at `address`, or `Err` if it must not be read.
+    #[inline]
+    pub(super) fn word(self, address: u64) -> Result<u64, ()> {
+        let last = address.checked_add(8).ok_or(())?;
+        if address < self.start || address % 8 != 0 {
+            return Err(());
+        }
+        if self.end == 0 {
+            return if last - self.start <= FOREIGN_DEPTH {
+                foreign_word(address)
+            } else {
+                Err(())
+            };
+        }
+        if last > self.end {
+            return Err(());
+        }
+        // SAFETY: the word is aligned and lies between this thread's stack pointer and the end of its stack, which is
+        // mapped and readable for as long as the thread runs. It may be any value, also a value that another frame of
+        // this very thread owns: it is only looked at as a number, by a volatile read that the compiler cannot relate to
+        // any variable.
+        Ok(unsafe { std::ptr::read_volatile(address as *const u64) })
+    }
+}
+
+thread_local! {
+    static STACK: Cell<Option<(u64, u64)>> = const { Cell::new(None) };
+}
+
+/// Frames further out than this on a hand-made stack are not looked for.
+const FOREIGN_DEPTH: u64 = 1 << 20;
+
+/// The lowest address and the end of this thread's stack.
+#[cfg(target_os = "linux")]
+fn thread_stack() -> Option<(u64, u64)> {
+    let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
+    // SAFETY: the calling thread exists, and `attributes` is room for the answer.
+    let failed = unsafe { libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) };
+    if failed != 0 {
+        return None;
+    }
+    let (mut start, mut size) = (std::ptr::null_mut(), 0);
+    // SAFETY: the call above succeeded, so the attributes are initialised; the other two are room for the answer.
+    let failed = unsafe { libc::pthread_attr_getstack(attributes.as_ptr(), &mut start, &mut size) };
+    // SAFETY: initialised above, and not used afterwards.
+    unsafe { libc::pthread_attr_destroy(attributes.as_mut_ptr()) };
+    (failed == 0).then(|| (start as u64, start as u64 + size as u64))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn thread_stack() -> Option<(u64, u64)> {
+    None
+}
+
+/// Reads a word of this process by a system call, which fails where a load would fault.
+#[cfg(target_os = "linux")]
+fn foreign_word(address: u64) -> Result<u64, ()> {
+    let mut word = 0u64;
+    let local = libc::iovec {
+        iov_base: std::ptr::from_mut(&mut word).cast(),
+        iov_len: 8,
+    };
+    let remote = libc::iovec {
+        iov_base: address as *mut libc::c_void,
+        iov_len: 8,
+    };
+    // SAFETY: getpid has no precondition.
+    let process = unsafe { libc::getpid() };
+    // SAFETY: both vectors hold one element; the local one is 8 writable bytes. The kernel checks the remote one.
+    let read = unsafe { libc::process_vm_readv(process, &local, 1, &remote, 1, 0) };
+    if read == 8 { Ok(word) } else { Err(()) }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn foreign_word(_address: u64) -> Result<u64, ()> {
+    Err(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_this_stack_can_be_read_and_others_not() {
+        let value = 0x1234_5678_9abc_def0u64;
+        let registers = Registers::capture();
+        let readable = Readable::from(&registers);
+        assert_eq!(readable.word(std::ptr::from_ref(&value) as u64), Ok(value));
+        assert!(readable.word(registers.stack - 4096).is_err());
+        assert!(readable.word(registers.stack + 1).is_err());
+        assert!(readable.word(u64::MAX - 7).is_err());
+        assert!(readable.word(0).is_err());
+        assert!(readable.word(1 << 46).is_err());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_hand_made_stack_is_read_without_faulting() {
+        let memory = vec![7u64; 1024];
+        let start = memory.as_ptr() as u64;
+        let readable = Readable { start, end: 0 };
+        assert_eq!(readable.word(start + 80), Ok(7));
+        assert_eq!(
+            Readable {
+                start: 4096,
+                end: 0
+            }
+            .word(4096),
+            Err(())
+        );
+    }
+}

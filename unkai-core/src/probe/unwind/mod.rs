@@ -1,0 +1,155 @@
+//! Call stacks as return addresses: no names, no allocation, no lock.
+//!
+//! One seam, [`capture`], and three ways behind it:
+//!
+//! | way | file | needs | cost of a stack of 30 frames |
+//! |---|---|---|---|
+//! | frame pointers | `frame_pointers` | a build with `-C force-frame-pointers=yes` | tens of nanoseconds |
+//! | unwind tables | `tables` (by `framehop`) | Linux, x86-64 or aarch64 | 0.3 to 1 µs |
+//! | portable | `portable` (by `backtrace`) | a platform's own unwinder | about 5 µs |
+//!
+//! Tables are the rule. Frame pointers take over once they have agreed with the tables on [`frame_pointers::PROOFS`] real
+//! stacks, are checked again now and then, and are given up for good at the first contradiction. The portable way stands
+//! in where neither is ported, before `main` (the tables are read by a constructor of the library, outside of any
+//! allocation), and for stacks that lead through a module that was loaded since the tables were read.
+
+mod bounds;
+mod frame_pointers;
+#[cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+mod modules;
+mod portable;
+mod registers;
+#[cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+mod tables;
+#[cfg(not(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
+#[path = "no_tables.rs"]
+mod tables;
+
+use crate::config::MAX_FRAMES;
+use crate::entered::Entered;
+use crate::snapshot::UnwinderKind;
+use crate::sync::{AtomicU8, Ordering};
+
+pub use registers::Registers;
+
+/// A stack being taken: return addresses, innermost first.
+#[derive(Debug)]
+pub(crate) struct CallStack {
+    frames: [u64; MAX_FRAMES],
+    length: usize,
+    skip: usize,
+    most: usize,
+    truncated: bool,
+}
+
+impl CallStack {
+    /// An empty stack that will leave out the `skip` innermost frames and keep `most` at most.
+    pub(crate) fn new(skip: usize, most: usize) -> Self {
+        Self {
+            frames: [0; MAX_FRAMES],
+            length: 0,
+            skip,
+            most: most.min(MAX_FRAMES),
+            truncated: false,
+        }
+    }
+
+    pub(crate) fn frames(&self) -> &[u64] {
+        &self.frames[..self.length]
+    }
+
+    /// Whether outer frames are missing.
+    pub(crate) fn truncated(&self) -> bool {
+        self.truncated
+    }
+
+    /// Adds a frame. `false` if the stack is full: then no more are wanted.
+    fn push(&mut self, return_address: u64) -> bool {
+        if self.skip > 0 {
+            self.skip -= 1;
+            return true;
+        }
+        if self.length == self.most {
+            self.truncated = true;
+            return false;
+        }
+        self.frames[self.length] = return_address;
+        self.length += 1;
+        true
+    }
+
+    /// An empty stack with the same settings as `self` had at first.
+    fn again(skip: usize, most: usize) -> Self {
+        Self::new(skip, most)
+    }
+}
+
+/// Takes the stack of the function in which `registers` were captured: its caller is the innermost frame.
+pub(crate) fn capture(
+    inside: &Entered,
+    registers: &Registers,
+    skip: usize,
+    most: usize,
+) -> CallStack {
+    let mut stack = CallStack::new(skip, most);
+    let kind = if frame_pointers::trusted() && frame_pointers::walk(registers, &mut stack) {
+        UnwinderKind::FramePointers
+    } else {
+        stack = CallStack::again(skip, most);
+        if tables::walk(inside, registers, &mut stack) {
+            frame_pointers::compare(registers, &stack, skip, most);
+            UnwinderKind::Tables
+        } else {
+            stack = CallStack::again(skip, most);
+            portable::walk(inside, registers, &mut stack);
+            UnwinderKind::Portable
+        }
+    };
+    LAST_KIND.store(kind as u8, Ordering::Relaxed);
+    stack
+}
+
+/// Brings the list of loaded modules up to date. Not to be called inside an allocation: it allocates.
+pub(crate) fn refresh() {
+    tables::refresh();
+}
+
+/// The way in which the last stack was taken.
+pub(crate) fn last_kind() -> UnwinderKind {
+    const KINDS: [UnwinderKind; 4] = [
+        UnwinderKind::None,
+        UnwinderKind::FramePointers,
+        UnwinderKind::Tables,
+        UnwinderKind::Portable,
+    ];
+    KINDS
+        .into_iter()
+        .find(|&kind| kind as u8 == LAST_KIND.load(Ordering::Relaxed))
+        .unwrap_or(UnwinderKind::None)
+}
+
+/// Whether the program keeps frame pointers, as far as is known.
+pub(crate) fn frame_pointers_found() -> Option<bool> {
+    frame_pointers::found()
+}
+
+/// Modules whose tables are known.
+pub(crate) fn modules() -> u32 {
+    tables::modules()
+}
+
+/// Bytes of heap that the unwinder holds, about.
+pub(crate) fn own_bytes() -> u64 {
+    tables::own_bytes()
+}
+
+static LAST_KIND: AtomicU8 = AtomicU8::new(UnwinderKind::None as u8);

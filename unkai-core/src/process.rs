@@ -1,0 +1,175 @@
+//! The process's own tracker, and the way to it from a façade.
+//!
+//! A process has one heap, so it has one profile: every `UnkaiGlobalAlloc` of a program counts here, and the settings of
+//! the one that is used first hold. What a façade does on its fast path is three calls:
+//!
+//! ```text
+//! let cells = unkai_core::process::cells();
+//! if cells.count_alloc(size) { /* slow */ unkai_core::process::alloc(...) } else { inner.alloc(layout) }
+//! ```
+//!
+//! Everything else is behind the functions of this module.
+
+use std::alloc::Layout;
+
+use crate::config::Config;
+use crate::heap::Heap;
+use crate::losses::Cause;
+use crate::probe::sampler::Plan;
+use crate::probe::thread::{self, Standing};
+use crate::probe::unwind;
+use crate::snapshot::{Sampling, Snapshot, Totals};
+use crate::store::cells::Cells;
+use crate::tracker::{Caller, Tracker};
+
+pub use crate::probe::thread::cells;
+pub use crate::probe::unwind::Registers;
+
+static TRACKER: Tracker = Tracker::new();
+
+/// Serves an allocation whose count on `cells` said to look.
+///
+/// # Safety
+/// As for [`Heap::alloc`]. `cells` is what [`cells()`] returned to this thread for this very operation, and it was counted
+/// on them.
+pub unsafe fn alloc<H: Heap>(
+    heap: &H,
+    config: &Config,
+    cells: &'static Cells,
+    registers: &Registers,
+    layout: Layout,
+    zeroed: bool,
+) -> *mut u8 {
+    match resolve(config, cells, |cells| cells.count_alloc(layout.size())) {
+        Ok(cells) => {
+            let caller = Caller {
+                heap,
+                cells,
+                registers,
+            };
+            // SAFETY: the caller's promise is passed on.
+            unsafe { TRACKER.alloc(&caller, layout, zeroed) }
+        }
+        // SAFETY: the caller's promise is passed on.
+        Err(cause) => unsafe { TRACKER.alloc_shared(heap, layout, zeroed, cause) },
+    }
+}
+
+/// Serves a free whose count on `cells` said to look.
+///
+/// # Safety
+/// As for [`Heap::dealloc`], for a block that was served through this module or its fast path. `cells` as for [`alloc`].
+pub unsafe fn dealloc<H: Heap>(
+    heap: &H,
+    config: &Config,
+    cells: &'static Cells,
+    registers: &Registers,
+    block: *mut u8,
+    layout: Layout,
+) {
+    let count = |cells: &Cells| cells.count_dealloc(block as usize, layout.size(), layout.align());
+    match resolve(config, cells, count) {
+        Ok(cells) => {
+            let caller = Caller {
+                heap,
+                cells,
+                registers,
+            };
+            // SAFETY: the caller's promise is passed on.
+            unsafe { TRACKER.dealloc(&caller, block, layout) }
+        }
+        // SAFETY: the caller's promise is passed on.
+        Err(_) => unsafe { TRACKER.dealloc_shared(heap, block, layout) },
+    }
+}
+
+/// Serves a reallocation whose count on `cells` said to look.
+///
+/// # Safety
+/// As for [`Heap::realloc`], for a block that was served through this module or its fast path. `cells` as for [`alloc`].
+pub unsafe fn realloc<H: Heap>(
+    heap: &H,
+    config: &Config,
+    cells: &'static Cells,
+    registers: &Registers,
+    block: *mut u8,
+    layout: Layout,
+    new_size: usize,
+) -> *mut u8 {
+    let count = |cells: &Cells| {
+        cells.count_realloc(block as usize, layout.size(), layout.align(), new_size)
+    };
+    match resolve(config, cells, count) {
+        Ok(cells) => {
+            let caller = Caller {
+                heap,
+                cells,
+                registers,
+            };
+            // SAFETY: the caller's promise is passed on.
+            unsafe { TRACKER.realloc(&caller, block, layout, new_size) }
+        }
+        // SAFETY: the caller's promise is passed on.
+        Err(cause) => unsafe { TRACKER.realloc_shared(heap, block, layout, new_size, cause) },
+    }
+}
+
+/// The profile now.
+///
+/// Stops no thread. Takes a time proportional to the number of sites and live samples, and allocates its answer.
+pub fn snapshot(config: &Config) -> Snapshot {
+    TRACKER.start(config);
+    unwind::refresh();
+    TRACKER.snapshot()
+}
+
+/// The exact totals now. Takes a time proportional to the number of threads alive at once so far; allocates nothing.
+pub fn totals() -> Totals {
+    TRACKER.totals()
+}
+
+/// Stops taking samples. Totals go on, and frees of blocks that were sampled are seen.
+pub fn pause() {
+    TRACKER.set_paused(true);
+}
+
+/// Goes on taking samples after [`pause`].
+pub fn resume() {
+    TRACKER.set_paused(false);
+}
+
+/// Changes how blocks are chosen. Each thread follows after 64 KiB of allocation at most; estimates stay unbiased.
+pub fn set_sampling(sampling: Sampling) {
+    TRACKER.set_plan(Plan::new(sampling));
+}
+
+/// Whether anything in this process allocates through a façade of this module.
+pub(crate) fn is_in_use() -> bool {
+    // If the global allocator is such a façade, this box starts the tracker.
+    drop(std::hint::black_box(Box::new(0u8)));
+    TRACKER.is_started()
+}
+
+/// Takes the cells of a thread that ends.
+pub(crate) fn thread_ends(cells: &'static Cells) {
+    TRACKER.release_cells(cells);
+}
+
+/// The cells of this thread, counted on by the fast path or now; or why it has none.
+fn resolve(
+    config: &Config,
+    cells: &'static Cells,
+    count: impl FnOnce(&Cells) -> bool,
+) -> Result<&'static Cells, Cause> {
+    match thread::standing_of(cells) {
+        Standing::Registered(cells) => Ok(cells),
+        Standing::Unregistered => {
+            let cells = thread::register(|| TRACKER.acquire_cells(config));
+            let cells = cells.ok_or(Cause::ThreadNotSampled)?;
+            count(cells);
+            Ok(cells)
+        }
+        Standing::Inside => Err(Cause::Reentered),
+        Standing::Shared => Err(Cause::ThreadNotSampled),
+    }
+}

@@ -1,0 +1,341 @@
+//! The exact counters of one thread.
+//!
+//! Written by one thread with plain loads and stores (no locked instruction), read by any. What the fast path touches
+//! lies in one cache line:
+//!
+//! ```text
+//!            0        8       16        24       32       40        48         49..51   52
+//! allocated: left   blocks  target │ freed: left  blocks  target │ mark_floor │        │ version
+//! ```
+//!
+//! A [`Meter`] counts bytes *down*: `left` says how many more may be counted before the slow path must look, and the
+//! total is `target − left`. So one subtraction both counts and decides, and everything rare hides behind its sign:
+//! a sample is due, totals are due for the peak, the thread is not registered yet, the block is large.
+//!
+//! `left` and `target` change together only in [`Cells::rearm`] and its like, under an odd `version`, so that a reader
+//! never combines an old one with a new one.
+
+use crate::snapshot::Amount;
+use crate::sync::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
+
+/// Counters of one thread: exact totals in the first cache line, the sampler's state and links in the second.
+#[derive(Debug, Default)]
+#[repr(C, align(128))]
+pub struct Cells {
+    allocated: Meter,
+    freed: Meter,
+    /// A free goes to the slow path when the low byte of (address + alignment − 1) is at least this. Written by the owner
+    /// and by whoever turns look-ups of every free on; 0 means every free.
+    mark_floor: AtomicU8,
+    /// Odd while `left` and `target` of a meter change together.
+    version: AtomicU32,
+    pub(crate) own: OwnerState,
+}
+
+// SAFETY: all fields are atomic integers, for which zero is valid; no `Drop`.
+unsafe impl super::region::Zeroable for Cells {}
+
+/// A count of bytes and blocks that only its owner changes.
+#[derive(Debug, Default)]
+#[repr(C)]
+struct Meter {
+    left: AtomicI64,
+    blocks: AtomicU64,
+    target: AtomicU64,
+}
+
+/// What only the owning thread uses. Atomic all the same, so that handing the cells to another thread needs no `unsafe`.
+#[derive(Debug, Default)]
+#[repr(C, align(64))]
+pub(crate) struct OwnerState {
+    /// State of the sampler's random numbers.
+    pub(crate) random: AtomicU64,
+    /// The plan (see `probe::sampler`) for which `until` was drawn.
+    pub(crate) plan: AtomicU64,
+    /// Bytes or blocks until the next sample, at the time of the last arming.
+    pub(crate) until: AtomicU64,
+    /// What `left` of the allocated meter was set to by the last arming.
+    pub(crate) armed: AtomicI64,
+    /// Live bytes of these cells as last told to the gauge of the peak. Swapped by any thread.
+    pub(crate) published: AtomicI64,
+    /// A stack node taken but not used, for the next need; 0 if none.
+    pub(crate) spare_node: AtomicU32,
+    /// Link in the pool's list of free cells: index + 1.
+    pub(crate) next_free: AtomicU32,
+}
+
+/// Which of the two meters.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Direction {
+    Allocated,
+    Freed,
+}
+
+impl Meter {
+    /// Adds one block. Returns whether the slow path must look.
+    #[inline(always)]
+    fn count(&self, bytes: usize) -> bool {
+        // Single writer: a load and a store instead of a read-modify-write. Relaxed: a count is all there is to see.
+        self.blocks.store(
+            self.blocks.load(Ordering::Relaxed).wrapping_add(1),
+            Ordering::Relaxed,
+        );
+        let left = self.left.load(Ordering::Relaxed).wrapping_sub(bytes as i64);
+        self.left.store(left, Ordering::Relaxed);
+        left < 0
+    }
+
+    fn total(&self) -> Amount {
+        let left = self.left.load(Ordering::Relaxed);
+        Amount {
+            bytes: self
+                .target
+                .load(Ordering::Relaxed)
+                .wrapping_sub(left as u64),
+            blocks: self.blocks.load(Ordering::Relaxed),
+        }
+    }
+
+    fn rearm(&self, left: i64) {
+        let total = self.total().bytes;
+        self.target
+            .store(total.wrapping_add(left as u64), Ordering::Relaxed);
+        self.left.store(left, Ordering::Relaxed);
+    }
+
+    /// Takes back one block that was counted.
+    fn retract(&self, bytes: usize) {
+        self.blocks.store(
+            self.blocks.load(Ordering::Relaxed).wrapping_sub(1),
+            Ordering::Relaxed,
+        );
+        self.target.store(
+            self.target
+                .load(Ordering::Relaxed)
+                .wrapping_sub(bytes as u64),
+            Ordering::Relaxed,
+        );
+    }
+}
+
+impl Cells {
+    /// Cells that count nothing real and send every operation to the slow path: the state of a thread that has none.
+    #[cfg(not(loom))]
+    pub(crate) const fn sentinel() -> Self {
+        const fn meter() -> Meter {
+            Meter {
+                left: AtomicI64::new(SENTINEL),
+                blocks: AtomicU64::new(0),
+                target: AtomicU64::new(0),
+            }
+        }
+        Self {
+            allocated: meter(),
+            freed: meter(),
+            mark_floor: AtomicU8::new(0),
+            version: AtomicU32::new(0),
+            own: OwnerState {
+                random: AtomicU64::new(0),
+                plan: AtomicU64::new(0),
+                until: AtomicU64::new(0),
+                armed: AtomicI64::new(0),
+                published: AtomicI64::new(0),
+                spare_node: AtomicU32::new(0),
+                next_free: AtomicU32::new(0),
+            },
+        }
+    }
+
+    /// Keeps a sentinel's countdown far below zero, whatever was subtracted from it.
+    pub(crate) fn reset_sentinel(&self) {
+        self.allocated.left.store(SENTINEL, Ordering::Relaxed);
+        self.freed.left.store(SENTINEL, Ordering::Relaxed);
+    }
+
+    /// Counts an allocation of `bytes`. Returns whether the slow path must look.
+    #[inline(always)]
+    pub fn count_alloc(&self, bytes: usize) -> bool {
+        self.allocated.count(bytes)
+    }
+
+    /// Counts a free of `bytes` at `address`, which was requested with alignment `align`. Returns whether the slow path
+    /// must look.
+    #[inline(always)]
+    pub fn count_dealloc(&self, address: usize, bytes: usize, align: usize) -> bool {
+        self.freed.count(bytes) || self.may_be_marked(address, align)
+    }
+
+    /// Counts a `realloc` from `old` to `new` bytes: a free and an allocation. Returns whether the slow path must look.
+    #[inline(always)]
+    pub fn count_realloc(&self, address: usize, old: usize, align: usize, new: usize) -> bool {
+        // `|`, not `||`: both are always counted.
+        self.allocated.count(new) | self.freed.count(old) | self.may_be_marked(address, align)
+    }
+
+    /// Whether a block at `address` may be a marked one (see `tracker::mark`).
+    #[inline(always)]
+    pub(crate) fn may_be_marked(&self, address: usize, align: usize) -> bool {
+        let end_of_alignment = address.wrapping_add(align).wrapping_sub(1) as u8;
+        end_of_alignment >= self.mark_floor.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_mark_floor(&self, floor: u8, order: Ordering) {
+        self.mark_floor.store(floor, order);
+    }
+
+    pub(crate) fn mark_floor(&self) -> u8 {
+        self.mark_floor.load(Ordering::Relaxed)
+    }
+
+    /// What is left of a meter's countdown.
+    pub(crate) fn left(&self, direction: Direction) -> i64 {
+        self.meter(direction).left.load(Ordering::Relaxed)
+    }
+
+    /// Sets a meter's countdown to `left`, keeping its total. Owner only.
+    pub(crate) fn rearm(&self, direction: Direction, left: i64) {
+        self.change(|| self.meter(direction).rearm(left));
+    }
+
+    /// Takes back one block of `bytes` that was counted. Owner only.
+    pub(crate) fn retract(&self, direction: Direction, bytes: usize) {
+        self.change(|| self.meter(direction).retract(bytes));
+    }
+
+    /// The totals of one meter, as the owner sees them.
+    pub(crate) fn total(&self, direction: Direction) -> Amount {
+        self.meter(direction).total()
+    }
+
+    /// The totals of one meter, from any thread: never torn, and exact if the owner is not counting just now.
+    ///
+    /// Under constant change (which `version` makes unlikely: it changes once for each 64 KiB or large block) the last of
+    /// many tries is taken.
+    pub(crate) fn read(&self, direction: Direction) -> Amount {
+        for _ in 0..TORN_READS {
+            if let Some(total) = self.try_read(direction) {
+                return total;
+            }
+            std::hint::spin_loop();
+        }
+        self.total(direction)
+    }
+
+    /// One try of [`Cells::read`]; `None` if the meter was changing.
+    pub(crate) fn try_read(&self, direction: Direction) -> Option<Amount> {
+        // Acquire: pairs with the Release that ends `change`.
+        let before = self.version.load(Ordering::Acquire);
+        let total = self.total(direction);
+        // Acquire: keeps the loads above before the second look at `version`; pairs with the Release fence in `change`.
+        fence(Ordering::Acquire);
+        let unchanged = before % 2 == 0 && self.version.load(Ordering::Relaxed) == before;
+        unchanged.then_some(total)
+    }
+
+    /// Live bytes of these cells: what was allocated minus what was freed *through them* (it may be negative).
+    pub(crate) fn live_bytes(&self) -> i64 {
+        let freed = self.read(Direction::Freed).bytes;
+        self.read(Direction::Allocated).bytes.wrapping_sub(freed) as i64
+    }
+
+    fn meter(&self, direction: Direction) -> &Meter {
+        match direction {
+            Direction::Allocated => &self.allocated,
+            Direction::Freed => &self.freed,
+        }
+    }
+
+    fn change(&self, change: impl FnOnce()) {
+        let version = self.version.load(Ordering::Relaxed);
+        self.version
+            .store(version.wrapping_add(1), Ordering::Relaxed);
+        // Release: the odd version is visible before any of the changes.
+        fence(Ordering::Release);
+        change();
+        // Release: pairs with the Acquire in `totals`.
+        self.version
+            .store(version.wrapping_add(2), Ordering::Release);
+    }
+}
+
+/// Deep enough below zero for 2⁶² bytes in either direction.
+const SENTINEL: i64 = i64::MIN / 2;
+
+const TORN_READS: usize = 10_000;
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fast_path_stays_in_one_cache_line() {
+        assert_eq!(size_of::<Cells>(), 128);
+        assert!(std::mem::offset_of!(Cells, version) + 4 <= 64);
+        assert!(!std::mem::needs_drop::<Cells>());
+    }
+
+    #[test]
+    fn rearming_keeps_the_total() {
+        let cells = Cells::default();
+        cells.rearm(Direction::Allocated, 100);
+        assert!(!cells.count_alloc(60));
+        assert!(!cells.count_alloc(40));
+        assert!(cells.count_alloc(1));
+        cells.rearm(Direction::Allocated, 5);
+        assert_eq!(
+            cells.read(Direction::Allocated),
+            Amount {
+                bytes: 101,
+                blocks: 3
+            }
+        );
+        cells.retract(Direction::Allocated, 1);
+        assert_eq!(
+            cells.read(Direction::Allocated),
+            Amount {
+                bytes: 100,
+                blocks: 2
+            }
+        );
+        assert_eq!(cells.left(Direction::Allocated), 5);
+    }
+
+    #[test]
+    fn a_sentinel_always_asks() {
+        let cells = Cells::sentinel();
+        assert!(cells.count_alloc(1));
+        assert!(cells.count_dealloc(16, 1, 1));
+        assert!(cells.count_realloc(16, isize::MAX as usize / 2, 8, isize::MAX as usize / 2));
+        cells.reset_sentinel();
+        assert!(cells.count_alloc(0));
+    }
+
+    #[test]
+    fn a_reader_never_sees_a_torn_total() {
+        let cells = Cells::default();
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut last = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    let bytes = cells.read(Direction::Allocated).bytes;
+                    assert!(bytes >= last, "{bytes} after {last}");
+                    last = bytes;
+                }
+            });
+            for _ in 0..2_000_000 {
+                if cells.count_alloc(8) {
+                    cells.rearm(Direction::Allocated, 63);
+                }
+            }
+            stop.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(
+            cells.read(Direction::Allocated),
+            Amount {
+                bytes: 16_000_000,
+                blocks: 2_000_000
+            }
+        );
+    }
+}

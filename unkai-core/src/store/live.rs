@@ -1,0 +1,579 @@
+//! Sampled blocks that are not yet freed: from address to record.
+//!
+//! ```text
+//!  level 0          level 1 (eight times as large) …
+//!  ┌─────────┐
+//!  │ filter  │  one small counter for each few addresses: "surely not here" in one load
+//!  ├─────────┤
+//!  │ keys    │  addresses, in windows of eight: one cache line
+//!  ├─────────┤
+//!  │ records │  size, time, weight, site of the block at the same index
+//!  └─────────┘
+//! ```
+//!
+//! An address may stand anywhere in its window of a level; when the windows of all levels are full, a further level is
+//! made. Nothing is ever moved, so neither adding nor removing has to wait for anybody.
+//!
+//! Invariants:
+//! * A key goes 0 → `RESERVED` → address → `RESERVED` → 0. Whoever made it `RESERVED` owns the record until the next step.
+//! * The filter counts an address before its key is visible, and stops counting it after the key is gone. An address is
+//!   added before `alloc` returns it; so whoever frees the block finds the filter above zero.
+
+use std::sync::OnceLock;
+
+use super::region::{Region, Zeroable};
+use super::sites::{SiteId, Weight};
+use crate::entered::Entered;
+use crate::sync::{AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
+
+/// What is known of a sampled block.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct LiveBlock {
+    /// Requested bytes.
+    pub(crate) size: usize,
+    /// Requested alignment.
+    pub(crate) align: usize,
+    /// Whether it stands at a marked address within a larger block of the inner allocator.
+    pub(crate) marked: bool,
+    /// Nanoseconds on the profiler's clock when it was allocated.
+    pub(crate) born: u64,
+    /// The site that counts it.
+    pub(crate) site: SiteId,
+    /// Blocks that it stands for.
+    pub(crate) blocks: f64,
+}
+
+impl LiveBlock {
+    /// What this block adds to its site.
+    pub(crate) fn weight(&self) -> Weight {
+        Weight {
+            size: self.size as u64,
+            blocks: self.blocks,
+        }
+    }
+}
+
+/// A [`LiveBlock`] in the table.
+#[derive(Debug, Default)]
+struct Record {
+    size: AtomicU64,
+    born: AtomicU64,
+    /// Bits of the number of blocks that the sample stands for.
+    blocks: AtomicU64,
+    site: AtomicU32,
+    /// Logarithm of the alignment, `MARKED`, and above them a number that changes with each use of the record.
+    state: AtomicU32,
+}
+
+// SAFETY: all fields are atomic integers, for which zero is valid; no `Drop`.
+unsafe impl Zeroable for Record {}
+
+const ALIGN: u32 = 0x3f;
+const MARKED: u32 = 0x40;
+const USE: u32 = 0x80;
+
+impl Record {
+    /// Relaxed throughout: the key that leads here is stored with Release afterwards.
+    fn store(&self, block: &LiveBlock) {
+        self.size.store(block.size as u64, Ordering::Relaxed);
+        self.born.store(block.born, Ordering::Relaxed);
+        self.blocks.store(block.blocks.to_bits(), Ordering::Relaxed);
+        self.site.store(block.site.number(), Ordering::Relaxed);
+        let next_use = (self.state.load(Ordering::Relaxed) & !(USE - 1)).wrapping_add(USE);
+        let marked = if block.marked { MARKED } else { 0 };
+        self.state.store(
+            next_use | marked | block.align.trailing_zeros(),
+            Ordering::Relaxed,
+        );
+    }
+
+    fn load(&self) -> LiveBlock {
+        let state = self.state.load(Ordering::Relaxed);
+        LiveBlock {
+            size: self.size.load(Ordering::Relaxed) as usize,
+            align: 1 << (state & ALIGN),
+            marked: state & MARKED != 0,
+            born: self.born.load(Ordering::Relaxed),
+            site: SiteId::from_number(self.site.load(Ordering::Relaxed)),
+            blocks: f64::from_bits(self.blocks.load(Ordering::Relaxed)),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Level {
+    filter: Region<AtomicU8>,
+    keys: Region<AtomicU64>,
+    records: Region<Record>,
+}
+
+impl Level {
+    fn new(slots: usize) -> Option<Self> {
+        Some(Self {
+            filter: Region::new(slots * FILTER_PER_SLOT)?,
+            keys: Region::new(slots)?,
+            records: Region::new(slots)?,
+        })
+    }
+
+    fn window(&self, hash: u64) -> std::ops::Range<usize> {
+        let start = (hash as u32 as usize & (self.keys.len() - 1)) & !(WINDOW - 1);
+        start..start + WINDOW
+    }
+
+    fn filter(&self, hash: u64) -> &AtomicU8 {
+        &self.filter[(hash >> 32) as usize & (self.filter.len() - 1)]
+    }
+
+    /// Relaxed: see the second invariant. The order between the caller's load and the addition of its own address comes
+    /// from the program, which handed the block over.
+    fn may_contain(&self, hash: u64) -> bool {
+        self.filter(hash).load(Ordering::Relaxed) != 0
+    }
+
+    fn count_in_filter(&self, hash: u64, change: impl Fn(u8) -> u8) {
+        // A counter that reached its maximum stays there: more look-ups, never a wrong answer.
+        let step = |count| {
+            if count == u8::MAX {
+                None
+            } else {
+                Some(change(count))
+            }
+        };
+        let _ = self
+            .filter(hash)
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, step);
+    }
+
+    fn insert(&self, address: u64, hash: u64, block: &LiveBlock) -> bool {
+        for index in self.window(hash) {
+            let key = &self.keys[index];
+            // Acquire: pairs with the Release that freed the slot, so that the record is ours alone.
+            let free = key.load(Ordering::Relaxed) == FREE
+                && key
+                    .compare_exchange(FREE, RESERVED, Ordering::Acquire, Ordering::Relaxed)
+                    .is_ok();
+            if free {
+                self.count_in_filter(hash, |count| count + 1);
+                // Release: the reservation before the record, for `each`.
+                fence(Ordering::Release);
+                self.records[index].store(block);
+                // Release: the record before the key.
+                key.store(address, Ordering::Release);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn remove(&self, address: u64, hash: u64) -> Option<LiveBlock> {
+        if !self.may_contain(hash) {
+            return None;
+        }
+        for index in self.window(hash) {
+            let key = &self.keys[index];
+            // Acquire: pairs with the Release in `insert`. Exchange: of two that free one block (which is the program's
+            // mistake) only one gets the record.
+            let found = key.load(Ordering::Relaxed) == address
+                && key
+                    .compare_exchange(address, RESERVED, Ordering::Acquire, Ordering::Relaxed)
+                    .is_ok();
+            if found {
+                let block = self.records[index].load();
+                // Release: our reading of the record before another's writing.
+                key.store(FREE, Ordering::Release);
+                self.count_in_filter(hash, |count| count - 1);
+                return Some(block);
+            }
+        }
+        None
+    }
+
+    /// The record of a block that its owner asks for: nobody removes it meanwhile.
+    fn find(&self, address: u64, hash: u64) -> Option<LiveBlock> {
+        if !self.may_contain(hash) {
+            return None;
+        }
+        let mut window = self.window(hash);
+        // Acquire: pairs with the Release in `insert`.
+        let index = window.find(|&index| self.keys[index].load(Ordering::Acquire) == address)?;
+        Some(self.records[index].load())
+    }
+
+    /// Calls `seen` with each block that stands in the table for the whole of its reading.
+    fn each(&self, seen: &mut impl FnMut(u64, LiveBlock)) {
+        for (key, record) in self.keys.iter().zip(self.records.iter()) {
+            // Acquire: pairs with the Release in `insert`.
+            let address = key.load(Ordering::Acquire);
+            if address <= RESERVED {
+                continue;
+            }
+            let state = record.state.load(Ordering::Relaxed);
+            let block = record.load();
+            // Acquire: the loads above before the second look.
+            fence(Ordering::Acquire);
+            let unchanged = key.load(Ordering::Relaxed) == address
+                && record.state.load(Ordering::Relaxed) == state;
+            if unchanged {
+                seen(address, block);
+            }
+        }
+    }
+}
+
+/// The table of live samples.
+#[derive(Debug)]
+pub(crate) struct Live {
+    levels: [OnceLock<Level>; LEVELS],
+    /// Levels in use.
+    active: AtomicU32,
+    entries: AtomicU64,
+    capacity: u64,
+}
+
+impl Live {
+    /// A table of at most `capacity` blocks.
+    pub(crate) fn new(capacity: u32) -> Option<Self> {
+        let live = Self {
+            levels: [const { OnceLock::new() }; LEVELS],
+            active: AtomicU32::new(0),
+            entries: AtomicU64::new(0),
+            capacity: u64::from(capacity),
+        };
+        // loom does not know that a `OnceLock` hands over what is in it.
+        #[cfg(loom)]
+        for (level, slots) in live
+            .levels
+            .iter()
+            .zip((0..LEVELS).filter_map(|l| live.slots(l)))
+        {
+            level.get_or_init(|| Level::new(slots).expect("memory for a model"));
+        }
+        live.grow(0).then_some(live)
+    }
+
+    /// Whether `address` may be in the table: `false` is certain. No look at the table itself.
+    #[inline]
+    pub(crate) fn may_contain(&self, address: u64) -> bool {
+        let hash = hash(address);
+        self.levels().any(|level| level.may_contain(hash))
+    }
+
+    /// Adds a block. `false` if the table is full. The caller has made sure that its address is not in the table.
+    pub(crate) fn insert(&self, _inside: &Entered, address: u64, block: &LiveBlock) -> bool {
+        let hash = hash(address);
+        if self.entries.fetch_add(1, Ordering::Relaxed) >= self.capacity {
+            self.entries.fetch_sub(1, Ordering::Relaxed);
+            return false;
+        }
+        loop {
+            // Relaxed: a level itself is handed over by its `OnceLock`.
+            let active = self.active.load(Ordering::Relaxed);
+            if self
+                .levels()
+                .any(|level| level.insert(address, hash, block))
+            {
+                return true;
+            }
+            if !self.grow(active) {
+                self.entries.fetch_sub(1, Ordering::Relaxed);
+                return false;
+            }
+        }
+    }
+
+    /// The record of a block, for whoever owns the block.
+    pub(crate) fn find(&self, address: u64) -> Option<LiveBlock> {
+        let hash = hash(address);
+        self.levels().find_map(|level| level.find(address, hash))
+    }
+
+    /// Takes a block out of the table.
+    pub(crate) fn remove(&self, _inside: &Entered, address: u64) -> Option<LiveBlock> {
+        let hash = hash(address);
+        let block = self
+            .levels()
+            .find_map(|level| level.remove(address, hash))?;
+        self.entries.fetch_sub(1, Ordering::Relaxed);
+        Some(block)
+    }
+
+    /// Calls `seen` with each block. Blocks that are added or removed meanwhile may or may not be seen.
+    pub(crate) fn each(&self, mut seen: impl FnMut(u64, LiveBlock)) {
+        self.levels().for_each(|level| level.each(&mut seen));
+    }
+
+    pub(crate) fn entries(&self) -> u64 {
+        self.entries.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn capacity(&self) -> u64 {
+        self.capacity
+    }
+
+    /// Bytes of the levels in use, and of all levels.
+    pub(crate) fn bytes(&self) -> (u64, u64) {
+        let bytes = |slots: usize| {
+            (slots * (size_of::<AtomicU64>() + size_of::<Record>() + FILTER_PER_SLOT)) as u64
+        };
+        let used = self.levels().map(|level| bytes(level.keys.len())).sum();
+        let all = (0..LEVELS)
+            .map_while(|level| self.slots(level))
+            .map(bytes)
+            .sum();
+        (used, all)
+    }
+
+    /// The levels in use, the newest and largest first: there most blocks are, and there is most room.
+    fn levels(&self) -> impl Iterator<Item = &Level> {
+        let active = self.active.load(Ordering::Relaxed) as usize;
+        self.levels[..active].iter().rev().filter_map(OnceLock::get)
+    }
+
+    /// Makes the level after the first `active` ones. `false` if there is none left, or no memory.
+    fn grow(&self, active: u32) -> bool {
+        let index = active as usize;
+        let Some(slots) = self.slots(index) else {
+            return false;
+        };
+        if self.levels[index].get().is_none() {
+            let Some(level) = Level::new(slots) else {
+                return false;
+            };
+            // If another thread was first, its level is used and this one unmapped.
+            let _ = self.levels[index].set(level);
+        }
+        // Relaxed: whoever misses the new level for a moment cannot be looking for a block in it.
+        self.active.fetch_max(active + 1, Ordering::Relaxed);
+        true
+    }
+
+    /// Slots of a level: eight times those of the one before, up to twice the capacity in all.
+    fn slots(&self, level: usize) -> Option<usize> {
+        let last = (self.capacity as usize).next_power_of_two().max(WINDOW);
+        let first = FIRST_LEVEL.min(last);
+        // The last level comes twice at most, so that uneven windows still leave room for the capacity.
+        let before = if level == 0 {
+            0
+        } else {
+            first << (3 * (level - 1))
+        };
+        (level < LEVELS && before < last * 8).then(|| (first << (3 * level)).min(last))
+    }
+}
+
+fn hash(address: u64) -> u64 {
+    let mixed = (address >> 3).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed ^ (mixed >> 32)
+}
+
+const FREE: u64 = 0;
+const RESERVED: u64 = 1;
+
+#[cfg(not(loom))]
+const WINDOW: usize = 8;
+#[cfg(loom)]
+const WINDOW: usize = 1;
+
+/// Slots of the first level: 22 KiB in all.
+#[cfg(not(loom))]
+const FIRST_LEVEL: usize = 512;
+#[cfg(loom)]
+const FIRST_LEVEL: usize = 1;
+
+const FILTER_PER_SLOT: usize = 4;
+
+#[cfg(not(loom))]
+const LEVELS: usize = 8;
+#[cfg(loom)]
+const LEVELS: usize = 2;
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    use crate::probe::sampler::Random;
+
+    fn block(size: usize) -> LiveBlock {
+        LiveBlock {
+            size,
+            align: 1 << (size % 13),
+            marked: size % 3 == 0,
+            born: size as u64 * 3,
+            site: SiteId::from_number(size as u32 % 100),
+            blocks: size as f64 + 0.5,
+        }
+    }
+
+    #[test]
+    fn random_operations_agree_with_a_map() {
+        for (seed, addresses) in [(1, 300), (2, 5_000), (3, 60_000)] {
+            let live = Live::new(1 << 17).unwrap();
+            let inside = Entered::vouch();
+            let mut random = Random::new(seed);
+            let mut model = HashMap::new();
+            for step in 0..300_000 {
+                let address = 0x7000_0000 + (random.next() % addresses) * 16;
+                if random.next() % 2 == 0 && !model.contains_key(&address) {
+                    let block = block(step);
+                    assert!(live.insert(&inside, address, &block));
+                    assert!(live.may_contain(address));
+                    assert_eq!(live.find(address), Some(block));
+                    model.insert(address, block);
+                } else {
+                    assert_eq!(
+                        live.remove(&inside, address),
+                        model.remove(&address),
+                        "seed {seed}"
+                    );
+                }
+                assert_eq!(live.entries(), model.len() as u64);
+            }
+            let mut seen = HashMap::new();
+            live.each(|address, block| assert!(seen.insert(address, block).is_none()));
+            assert_eq!(seen, model);
+        }
+    }
+
+    #[test]
+    fn a_table_holds_its_capacity_and_no_more() {
+        for capacity in [16, 100, 1000, 100_000] {
+            let live = Live::new(capacity).unwrap();
+            let inside = Entered::vouch();
+            let mut random = Random::new(u64::from(capacity));
+            let mut inserted = 0;
+            for _ in 0..capacity {
+                inserted += u32::from(live.insert(&inside, (random.next() >> 16) & !15, &block(8)));
+            }
+            // An unlucky window may be full on all levels a little early.
+            assert!(
+                inserted >= capacity - capacity / 20,
+                "{inserted} of {capacity}"
+            );
+            while live.entries() < u64::from(inserted) {}
+            let before = live.entries();
+            (0..10_000).for_each(|n| {
+                live.insert(&inside, 0x10_0000_0000 + n * 16, &block(8));
+            });
+            assert!(live.entries() <= u64::from(capacity), "{before}");
+        }
+    }
+
+    #[test]
+    fn an_empty_filter_rules_everything_out_again() {
+        let live = Live::new(1000).unwrap();
+        let inside = Entered::vouch();
+        for address in (16..16_000).step_by(16) {
+            live.insert(&inside, address, &block(8));
+        }
+        for address in (16..16_000).step_by(16) {
+            assert!(live.may_contain(address));
+            live.remove(&inside, address).unwrap();
+        }
+        assert!(
+            (16..16_000)
+                .step_by(16)
+                .all(|address| !live.may_contain(address))
+        );
+    }
+
+    #[test]
+    fn threads_find_each_others_blocks() {
+        const ROUNDS: u64 = 100_000;
+        let live = Live::new(1 << 12).unwrap();
+        let (sender, receiver) = std::sync::mpsc::sync_channel(64);
+        std::thread::scope(|scope| {
+            let live = &live;
+            scope.spawn(move || {
+                let inside = Entered::vouch();
+                for round in 0..ROUNDS {
+                    let address = 0x1000 + round % 1999 * 16;
+                    assert!(live.insert(&inside, address, &block(round as usize)));
+                    sender.send((address, round as usize)).unwrap();
+                }
+            });
+            scope.spawn(move || {
+                let inside = Entered::vouch();
+                for (address, size) in receiver {
+                    assert!(live.may_contain(address));
+                    assert_eq!(live.remove(&inside, address), Some(block(size)));
+                }
+            });
+            scope.spawn(move || {
+                for _ in 0..200 {
+                    live.each(|_, seen| assert_eq!(seen, block(seen.size), "a torn record"));
+                }
+            });
+        });
+        assert_eq!(live.entries(), 0);
+    }
+}
+
+#[cfg(all(test, loom))]
+mod models {
+    use super::*;
+    use loom::sync::Arc;
+    use loom::sync::atomic::AtomicU64 as Handover;
+
+    fn block(size: usize) -> LiveBlock {
+        LiveBlock {
+            size,
+            align: 8,
+            marked: true,
+            born: size as u64,
+            site: SiteId::from_number(size as u32),
+            blocks: size as f64,
+        }
+    }
+
+    /// A block is added on one thread, handed over, and freed on another, while a third address of the same filter comes
+    /// and goes: whoever frees a sampled block finds the filter above zero, and its record.
+    #[test]
+    fn the_filter_never_hides_a_block_that_was_handed_over() {
+        loom::model(|| {
+            let live = Arc::new(Live::new(2).unwrap());
+            let handover = Arc::new(Handover::new(0));
+            let (producer_live, producer_handover) = (Arc::clone(&live), Arc::clone(&handover));
+            let producer = loom::thread::spawn(move || {
+                let inside = Entered::vouch();
+                if producer_live.insert(&inside, 0x100, &block(3)) {
+                    producer_handover.store(0x100, Ordering::Release);
+                }
+            });
+            let inside = Entered::vouch();
+            let own = live.insert(&inside, 0x200, &block(5));
+            let address = handover.load(Ordering::Acquire);
+            if address != 0 {
+                assert!(live.may_contain(address));
+                assert_eq!(live.remove(&inside, address), Some(block(3)));
+            }
+            if own {
+                assert!(live.may_contain(0x200));
+                assert_eq!(live.remove(&inside, 0x200), Some(block(5)));
+            }
+            producer.join().unwrap();
+        });
+    }
+
+    /// A snapshot reads beside a slot that is freed and used again: it sees the one block or the other, never a mixture.
+    #[test]
+    fn a_snapshot_never_sees_a_mixed_record() {
+        loom::model(|| {
+            let live = Arc::new(Live::new(1).unwrap());
+            let inside = Entered::vouch();
+            assert!(live.insert(&inside, 0x100, &block(3)));
+            let other = Arc::clone(&live);
+            let changer = loom::thread::spawn(move || {
+                let inside = Entered::vouch();
+                assert_eq!(other.remove(&inside, 0x100), Some(block(3)));
+                assert!(other.insert(&inside, 0x100, &block(5)));
+            });
+            live.each(|address, seen| {
+                assert_eq!(address, 0x100);
+                assert!(seen == block(3) || seen == block(5), "{seen:?}");
+            });
+            changer.join().unwrap();
+        });
+    }
+}

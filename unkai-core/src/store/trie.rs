@@ -1,0 +1,437 @@
+//! Call stacks, as a tree of return addresses that only grows.
+//!
+//! A node is a pair (parent, return address); a stack is the path from a root to the node of its innermost frame, and
+//! that node's number stands for the whole stack. Stacks share their outer frames, so a further stack costs a few nodes.
+//!
+//! ```text
+//!  index (levels of hash slots)             nodes (dense, in order of creation)
+//!  ┌──────────┬──────────┬───┐              ┌───┬─────────────────────────────────────┐
+//!  │ tag │ id │ tag │ id │ … │ ───────────▶ │ 0 │ root of whole stacks                │
+//!  └──────────┴──────────┴───┘              │ 1 │ root of stacks without outer frames │
+//!   a window of eight for each (parent,     │ 2 │ parent 0, address of main           │
+//!   address); full windows overflow into    │ 3 │ parent 2, …                         │
+//!   the same key's window one level up      └───┴─────────────────────────────────────┘
+//! ```
+//!
+//! Invariants:
+//! * Nothing is ever moved, changed or removed: a node's parent and address are written before its number is published.
+//! * A key is in the first level whose window had room when it was added. A window only fills, so a key that is not in a
+//!   window that has room is nowhere; therefore two threads that add the same key end up with the same node.
+//! * Memory is bounded: with all nodes taken, a stack is known by its deepest known outer part.
+
+use std::sync::OnceLock;
+
+use super::region::{Region, Zeroable};
+use crate::entered::Entered;
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
+
+/// Number of a node, and thereby of a call stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct NodeId(u32);
+
+impl NodeId {
+    /// The empty stack, and root of all stacks that are known to their outermost frame.
+    pub(crate) const ROOT: Self = Self(0);
+    /// Root of all stacks whose outer frames are missing.
+    pub(crate) const TRUNCATED: Self = Self(1);
+
+    pub(crate) fn from_number(number: u32) -> Self {
+        Self(number)
+    }
+
+    pub(crate) fn number(self) -> u32 {
+        self.0
+    }
+}
+
+/// The answer to [`Trie::intern`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Interned {
+    /// The node of the whole stack.
+    Whole(NodeId),
+    /// The table is full: the node of the longest outer part of the stack that is known.
+    Prefix(NodeId),
+}
+
+#[derive(Debug, Default)]
+struct Node {
+    /// Return address. 0 for roots only.
+    address: AtomicU64,
+    parent: AtomicU32,
+    /// The site that counts this stack, once one does; 0 before.
+    site: AtomicU32,
+    /// A child that was looked up lately: the common case of a hot stack needs no hash.
+    hint: AtomicU32,
+    /// 1 if the table was full when a stack beyond this node was asked for.
+    is_prefix: AtomicU32,
+}
+
+// SAFETY: all fields are atomic integers, for which zero is valid; no `Drop`.
+unsafe impl Zeroable for Node {}
+
+/// The table of call stacks.
+#[derive(Debug)]
+pub(crate) struct Trie {
+    nodes: Region<Node>,
+    used: AtomicU32,
+    levels: [OnceLock<Region<AtomicU64>>; LEVELS],
+}
+
+impl Trie {
+    /// A trie of at most `capacity` nodes, the two roots included.
+    pub(crate) fn new(capacity: u32) -> Option<Self> {
+        let nodes = Region::<Node>::new(capacity.max(ROOTS + 1) as usize)?;
+        let trie = Self {
+            nodes,
+            used: AtomicU32::new(ROOTS),
+            levels: [const { OnceLock::new() }; LEVELS],
+        };
+        // loom does not know that a `OnceLock` hands over what is in it.
+        #[cfg(loom)]
+        (0..LEVELS).for_each(|level| drop(trie.level(level).is_some()));
+        Some(trie)
+    }
+
+    /// The number of the stack `frames` (innermost first) below `root`, which is added if it is new.
+    ///
+    /// `spare` is a node that the calling thread holds in reserve (0 if none): a node that was taken, but that another
+    /// thread turned out to have added meanwhile, is kept there for the next need.
+    pub(crate) fn intern(
+        &self,
+        _inside: &Entered,
+        root: NodeId,
+        frames: &[u64],
+        spare: &mut u32,
+    ) -> Interned {
+        let mut node = root;
+        for &address in frames.iter().rev() {
+            match self.child(node, address, spare) {
+                Some(child) => node = child,
+                None => return Interned::Prefix(node),
+            }
+        }
+        Interned::Whole(node)
+    }
+
+    /// Walks a stack back from its number: its return addresses, innermost first, and its root.
+    pub(crate) fn stack_of(&self, id: NodeId) -> (Vec<u64>, NodeId) {
+        let mut frames = Vec::new();
+        let mut id = id;
+        while id.0 >= ROOTS {
+            let node = &self.nodes[id.0 as usize];
+            frames.push(node.address.load(Ordering::Relaxed));
+            id = NodeId(node.parent.load(Ordering::Relaxed));
+        }
+        (frames, id)
+    }
+
+    /// The cell that holds the site of a stack.
+    pub(crate) fn site_of(&self, id: NodeId) -> &AtomicU32 {
+        &self.nodes[id.0 as usize].site
+    }
+
+    /// Notes that a stack beyond this node could not be added.
+    pub(crate) fn set_prefix(&self, id: NodeId) {
+        self.nodes[id.0 as usize]
+            .is_prefix
+            .store(1, Ordering::Relaxed);
+    }
+
+    /// Whether this node also stands for stacks that could not be added.
+    pub(crate) fn is_prefix(&self, id: NodeId) -> bool {
+        self.nodes[id.0 as usize].is_prefix.load(Ordering::Relaxed) != 0
+    }
+
+    pub(crate) fn used(&self) -> u64 {
+        u64::from(self.used.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn capacity(&self) -> u64 {
+        self.nodes.len() as u64
+    }
+
+    /// Bytes in use and at most, over nodes and index.
+    pub(crate) fn bytes(&self) -> (u64, u64) {
+        let slot = size_of::<AtomicU64>() as u64;
+        let levels = |wanted: &dyn Fn(usize) -> bool| -> u64 {
+            (0..LEVELS)
+                .filter(|&level| wanted(level))
+                .map(|level| self.slots(level) as u64 * slot)
+                .sum()
+        };
+        let node = size_of::<Node>() as u64;
+        let used = self.used() * node + levels(&|level| self.levels[level].get().is_some());
+        (used, self.capacity() * node + levels(&|_| true))
+    }
+
+    fn child(&self, parent: NodeId, address: u64, spare: &mut u32) -> Option<NodeId> {
+        let hint = &self.nodes[parent.0 as usize].hint;
+        // Acquire: pairs with the Release below, so that the child's fields are seen.
+        let hinted = NodeId(hint.load(Ordering::Acquire));
+        if hinted.0 != 0 && self.is(hinted, parent, address) {
+            return Some(hinted);
+        }
+        let child = self.find_or_add(parent, address, spare)?;
+        // Release: pairs with the Acquire above.
+        hint.store(child.0, Ordering::Release);
+        Some(child)
+    }
+
+    fn find_or_add(&self, parent: NodeId, address: u64, spare: &mut u32) -> Option<NodeId> {
+        let hash = hash(parent, address);
+        let tag = hash & TAG;
+        for level in 0..LEVELS {
+            let slots = self.level(level)?;
+            let start = window_start(hash, slots.len());
+            for slot in &slots[start..start + WINDOW] {
+                // Acquire: pairs with the Release of the exchange, so that the node's fields are seen.
+                let mut entry = slot.load(Ordering::Acquire);
+                if entry == 0 {
+                    let id = self.take_node(parent, address, spare)?;
+                    // Release: the node's fields before its number. Acquire: the other's fields, if it was first.
+                    match slot.compare_exchange(
+                        0,
+                        tag | u64::from(id.0),
+                        Ordering::Release,
+                        Ordering::Acquire,
+                    ) {
+                        Ok(_) => {
+                            *spare = 0;
+                            return Some(id);
+                        }
+                        Err(other) => entry = other,
+                    }
+                }
+                let id = NodeId(entry as u32);
+                if entry & TAG == tag && self.is(id, parent, address) {
+                    return Some(id);
+                }
+            }
+        }
+        None
+    }
+
+    fn is(&self, id: NodeId, parent: NodeId, address: u64) -> bool {
+        let node = &self.nodes[id.0 as usize];
+        node.address.load(Ordering::Relaxed) == address
+            && node.parent.load(Ordering::Relaxed) == parent.0
+    }
+
+    /// A node with these fields that nobody else knows yet; it stays in `spare` until it is published.
+    fn take_node(&self, parent: NodeId, address: u64, spare: &mut u32) -> Option<NodeId> {
+        if *spare == 0 {
+            let taken = self
+                .used
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+                    ((used as usize) < self.nodes.len()).then_some(used + 1)
+                });
+            *spare = taken.ok()?;
+        }
+        let node = &self.nodes[*spare as usize];
+        node.address.store(address, Ordering::Relaxed);
+        node.parent.store(parent.0, Ordering::Relaxed);
+        Some(NodeId(*spare))
+    }
+
+    fn level(&self, level: usize) -> Option<&Region<AtomicU64>> {
+        if let Some(slots) = self.levels[level].get() {
+            return Some(slots);
+        }
+        let slots = self.slots(level);
+        if slots == 0 {
+            return None;
+        }
+        // If another thread was first, its level is used and this one unmapped.
+        let _ = self.levels[level].set(Region::new(slots)?);
+        self.levels[level].get()
+    }
+
+    /// Slots of a level: each level is eight times the one before, up to twice the number of nodes; 0 if there is none.
+    fn slots(&self, level: usize) -> usize {
+        let wanted = (self.nodes.len() * 2).next_power_of_two().max(WINDOW);
+        let first = FIRST_LEVEL.min(wanted);
+        if level > 0 && first << (3 * (level - 1)) >= wanted {
+            return 0;
+        }
+        (first << (3 * level)).min(wanted)
+    }
+}
+
+fn hash(parent: NodeId, address: u64) -> u64 {
+    let mut hash = address ^ u64::from(parent.0).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    for factor in [0xbf58_476d_1ce4_e5b9, 0x94d0_49bb_1331_11eb_u64] {
+        hash = (hash ^ (hash >> 31)).wrapping_mul(factor);
+    }
+    hash ^ (hash >> 32)
+}
+
+fn window_start(hash: u64, slots: usize) -> usize {
+    // The tag is the upper half of the hash, so the window comes from the lower.
+    (hash as u32 as usize & (slots - 1)) & !(WINDOW - 1)
+}
+
+const ROOTS: u32 = 2;
+const TAG: u64 = 0xffff_ffff_0000_0000;
+
+/// Slots that a key may stand in on one level: one cache line.
+#[cfg(not(loom))]
+const WINDOW: usize = 8;
+#[cfg(loom)]
+const WINDOW: usize = 2;
+
+#[cfg(not(loom))]
+const FIRST_LEVEL: usize = 1024;
+#[cfg(loom)]
+const FIRST_LEVEL: usize = 2;
+
+const LEVELS: usize = 6;
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    fn whole(interned: Interned) -> NodeId {
+        match interned {
+            Interned::Whole(id) => id,
+            Interned::Prefix(id) => panic!("only a prefix was kept: {id:?}"),
+        }
+    }
+
+    #[test]
+    fn a_stack_walks_back_from_its_number() {
+        let trie = Trie::new(100).unwrap();
+        let inside = Entered::vouch();
+        let mut spare = 0;
+        let id = whole(trie.intern(&inside, NodeId::TRUNCATED, &[3, 2, 1], &mut spare));
+        assert_eq!(trie.stack_of(id), (vec![3, 2, 1], NodeId::TRUNCATED));
+        assert_eq!(
+            whole(trie.intern(&inside, NodeId::TRUNCATED, &[3, 2, 1], &mut spare)),
+            id
+        );
+        assert_ne!(
+            whole(trie.intern(&inside, NodeId::ROOT, &[3, 2, 1], &mut spare)),
+            id
+        );
+        assert_eq!(trie.stack_of(NodeId::ROOT), (vec![], NodeId::ROOT));
+    }
+
+    #[test]
+    fn random_stacks_agree_with_a_map() {
+        let trie = Trie::new(1 << 18).unwrap();
+        let inside = Entered::vouch();
+        let mut random = crate::probe::sampler::Random::new(0x5eed);
+        let (mut spare, mut model) = (0, HashMap::new());
+        for _ in 0..40_000 {
+            let depth = random.next() % 12;
+            let stack: Vec<u64> = (0..depth).map(|_| 1 + random.next() % 7).collect();
+            let id = whole(trie.intern(&inside, NodeId::ROOT, &stack, &mut spare));
+            assert_eq!(*model.entry(stack.clone()).or_insert(id), id);
+            assert_eq!(trie.stack_of(id), (stack, NodeId::ROOT));
+        }
+        let distinct: std::collections::HashSet<_> = model.values().collect();
+        assert_eq!(distinct.len(), model.len());
+    }
+
+    #[test]
+    fn a_full_trie_keeps_the_outer_part() {
+        let trie = Trie::new(16).unwrap();
+        let inside = Entered::vouch();
+        let stack: Vec<u64> = (1..=40).collect();
+        let Interned::Prefix(id) = trie.intern(&inside, NodeId::ROOT, &stack, &mut 0) else {
+            panic!("40 frames cannot fit into 16 nodes");
+        };
+        let (prefix, _) = trie.stack_of(id);
+        assert_eq!(prefix, stack[26..]);
+        assert_eq!(trie.used(), 16);
+    }
+
+    #[test]
+    fn all_nodes_can_be_used() {
+        for capacity in [16, 1000, 5000, 70_000] {
+            let trie = Trie::new(capacity).unwrap();
+            let inside = Entered::vouch();
+            let mut spare = 0;
+            let mut address = 0;
+            while matches!(
+                trie.intern(&inside, NodeId::ROOT, &[address + 1], &mut spare),
+                Interned::Whole(_)
+            ) {
+                address += 1;
+            }
+            // A last few may find the windows of all levels full.
+            assert!(
+                address + 2 > u64::from(capacity) * 95 / 100,
+                "{address} of {capacity}"
+            );
+        }
+    }
+
+    #[test]
+    fn threads_that_add_the_same_stacks_get_the_same_numbers() {
+        let trie = Trie::new(100_000).unwrap();
+        let results: Vec<Vec<NodeId>> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let (inside, mut spare) = (Entered::vouch(), 0);
+                        (0..20_000u64)
+                            .map(|number| {
+                                let stack = [number % 97 + 1, number % 89 + 1, number + 1];
+                                whole(trie.intern(&inside, NodeId::ROOT, &stack, &mut spare))
+                            })
+                            .collect()
+                    })
+                })
+                .collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap())
+                .collect()
+        });
+        assert!(results.iter().all(|ids| *ids == results[0]));
+    }
+}
+
+#[cfg(all(test, loom))]
+mod models {
+    use super::*;
+    use loom::sync::Arc;
+
+    fn intern(trie: &Trie, frames: &[u64], spare: &mut u32) -> NodeId {
+        match trie.intern(&Entered::vouch(), NodeId::ROOT, frames, spare) {
+            Interned::Whole(id) => id,
+            Interned::Prefix(_) => panic!("there is room"),
+        }
+    }
+
+    /// Two threads add the same stack at once: one number, and each sees the other's frames.
+    #[test]
+    fn one_stack_gets_one_number() {
+        loom::model(|| {
+            let trie = Arc::new(Trie::new(8).unwrap());
+            let other = Arc::clone(&trie);
+            let thread = loom::thread::spawn(move || intern(&other, &[7, 5], &mut 0));
+            let mine = intern(&trie, &[7, 5], &mut 0);
+            let theirs = thread.join().unwrap();
+            assert_eq!(mine, theirs);
+            assert_eq!(trie.stack_of(mine).0, [7, 5]);
+        });
+    }
+
+    /// Two threads add different stacks that share a frame: the shared frame is one node, the stacks stay apart.
+    #[test]
+    fn stacks_that_share_frames_stay_apart() {
+        loom::model(|| {
+            let trie = Arc::new(Trie::new(8).unwrap());
+            let other = Arc::clone(&trie);
+            let thread = loom::thread::spawn(move || intern(&other, &[8, 5], &mut 0));
+            let mine = intern(&trie, &[7, 5], &mut 0);
+            let theirs = thread.join().unwrap();
+            assert_eq!(trie.stack_of(mine).0, [7, 5]);
+            assert_eq!(trie.stack_of(theirs).0, [8, 5]);
+            let shared = |id: NodeId| trie.nodes[id.0 as usize].parent.load(Ordering::Relaxed);
+            assert_eq!(shared(mine), shared(theirs));
+        });
+    }
+}

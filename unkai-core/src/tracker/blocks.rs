@@ -1,0 +1,387 @@
+//! The slow paths of allocation, free and reallocation.
+//!
+//! In those of a thread with cells the fast path has already counted the operation; a refused request is taken back here.
+
+use std::alloc::Layout;
+use std::ptr;
+
+use super::samples::{Closed, inner_of, layout_of};
+use super::{Caller, Tables, Tracker, mark};
+use crate::heap::Heap;
+use crate::losses::Cause;
+use crate::store::cells::Direction;
+use crate::store::live::LiveBlock;
+use crate::store::peak::QUANTUM;
+use crate::sync::Ordering;
+
+/// How a sampled block is placed.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// At a marked address within an enlarged request.
+    Marked(mark::Placement),
+    /// Where the inner allocator puts it: its free is looked up in any case.
+    Plain,
+}
+
+impl Tracker {
+    /// Serves an allocation that was counted on the caller's cells and must be looked at.
+    ///
+    /// # Safety
+    /// As for [`Heap::alloc`].
+    pub(crate) unsafe fn alloc<H: Heap>(
+        &self,
+        caller: &Caller<'_, H>,
+        layout: Layout,
+        zeroed: bool,
+    ) -> *mut u8 {
+        let tables = self.tables_of(caller);
+        let mut block = ptr::null_mut();
+        if let Some(blocks) = self.decide(tables, caller, layout.size()) {
+            // SAFETY: the caller's promise is passed on.
+            block = unsafe { self.alloc_sample(tables, caller, layout, zeroed, blocks) };
+        }
+        if block.is_null() {
+            // SAFETY: the caller's promise is passed on.
+            block = unsafe { caller.heap.alloc(layout, zeroed) };
+        }
+        if block.is_null() {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            caller.cells.retract(Direction::Allocated, layout.size());
+        } else {
+            self.publish(tables, caller.cells);
+        }
+        block
+    }
+
+    /// Serves a free that was counted on the caller's cells and must be looked at.
+    ///
+    /// # Safety
+    /// As for [`Heap::dealloc`], for a block of this tracker.
+    pub(crate) unsafe fn dealloc<H: Heap>(
+        &self,
+        caller: &Caller<'_, H>,
+        block: *mut u8,
+        layout: Layout,
+    ) {
+        let tables = self.tables_of(caller);
+        self.note_freed(tables, caller);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { self.give_back(tables, caller.heap, block, layout) }
+    }
+
+    /// Serves a reallocation that was counted on the caller's cells and must be looked at.
+    ///
+    /// # Safety
+    /// As for [`Heap::realloc`], for a block of this tracker.
+    pub(crate) unsafe fn realloc<H: Heap>(
+        &self,
+        caller: &Caller<'_, H>,
+        block: *mut u8,
+        layout: Layout,
+        new_size: usize,
+    ) -> *mut u8 {
+        let tables = self.tables_of(caller);
+        let sample = self.decide(tables, caller, new_size);
+        self.note_freed(tables, caller);
+        // SAFETY: the caller's promise is passed on.
+        let resized = unsafe { self.resize(tables, caller, block, layout, new_size, sample) };
+        if resized.is_null() {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            caller.cells.retract(Direction::Allocated, new_size);
+            caller.cells.retract(Direction::Freed, layout.size());
+        } else {
+            self.publish(tables, caller.cells);
+        }
+        resized
+    }
+
+    /// An allocation by a thread without cells. `cause` says why it has none.
+    ///
+    /// # Safety
+    /// As for [`Heap::alloc`].
+    pub(crate) unsafe fn alloc_shared(
+        &self,
+        heap: &impl Heap,
+        layout: Layout,
+        zeroed: bool,
+        cause: Cause,
+    ) -> *mut u8 {
+        // SAFETY: the caller's promise is passed on.
+        let block = unsafe { heap.alloc(layout, zeroed) };
+        if block.is_null() {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.shared.count_alloc(layout.size());
+            self.lost.count(cause);
+        }
+        block
+    }
+
+    /// A free by a thread without cells.
+    ///
+    /// # Safety
+    /// As for [`Tracker::dealloc`].
+    pub(crate) unsafe fn dealloc_shared(&self, heap: &impl Heap, block: *mut u8, layout: Layout) {
+        self.shared.count_dealloc(layout.size());
+        match self.tables.get() {
+            // SAFETY: the caller's promise is passed on.
+            Some(tables) => unsafe { self.give_back(tables, heap, block, layout) },
+            // SAFETY: without tables nothing was ever sampled, so the block is the inner allocator's as it is.
+            None => unsafe { heap.dealloc(block, layout) },
+        }
+    }
+
+    /// A reallocation by a thread without cells. `cause` says why it has none.
+    ///
+    /// # Safety
+    /// As for [`Tracker::realloc`].
+    pub(crate) unsafe fn realloc_shared(
+        &self,
+        heap: &impl Heap,
+        block: *mut u8,
+        layout: Layout,
+        new_size: usize,
+        cause: Cause,
+    ) -> *mut u8 {
+        let resized = match self.tables.get() {
+            // SAFETY: the caller's promise is passed on.
+            Some(tables) => unsafe { self.resize_unsampled(tables, heap, block, layout, new_size) },
+            // SAFETY: without tables nothing was ever sampled, so the block is the inner allocator's as it is.
+            None => unsafe { heap.realloc(block, layout, new_size) },
+        };
+        if resized.is_null() {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.shared.count_alloc(new_size);
+            self.shared.count_dealloc(layout.size());
+            self.lost.count(cause);
+        }
+        resized
+    }
+
+    /// Looks at an allocation of `size` bytes: whether it is a sample, and for how many blocks it stands.
+    fn decide<H>(&self, tables: &Tables, caller: &Caller<'_, H>, size: usize) -> Option<f64> {
+        let cells = caller.cells;
+        let left = cells.left(Direction::Allocated);
+        if left >= 0 {
+            return None;
+        }
+        let mut sampler = self.load_sampler(cells);
+        let counted = cells.own.armed.load(Ordering::Relaxed).wrapping_sub(left) as u64;
+        let eligible = size > tables.config.get_threshold_bytes() && !self.control.is_paused();
+        let sample = sampler.on_block(counted.wrapping_sub(size as u64), size as u64, eligible);
+        sampler.set_plan(self.control.plan());
+        self.store_sampler(cells, &sampler);
+        self.arm(tables, cells, &sampler);
+        self.control.settle_floor(cells);
+        sample
+    }
+
+    /// Looks at the count of frees, if it is due.
+    fn note_freed<H>(&self, tables: &Tables, caller: &Caller<'_, H>) {
+        if caller.cells.left(Direction::Freed) < 0 {
+            caller.cells.rearm(Direction::Freed, QUANTUM - 1);
+            self.control.settle_floor(caller.cells);
+            self.publish(tables, caller.cells);
+        }
+    }
+
+    /// Allocates a block as a sample. Null if it cannot be one: then it is to be served like any other.
+    ///
+    /// # Safety
+    /// As for [`Heap::alloc`].
+    unsafe fn alloc_sample<H: Heap>(
+        &self,
+        tables: &Tables,
+        caller: &Caller<'_, H>,
+        layout: Layout,
+        zeroed: bool,
+        blocks: f64,
+    ) -> *mut u8 {
+        match self.place(layout) {
+            Some(Place::Marked(place)) => {
+                // SAFETY: an enlarged layout is not empty either.
+                let base = unsafe { caller.heap.alloc(place.layout, zeroed) };
+                if base.is_null() {
+                    self.lost.count(Cause::SampleRefused);
+                    return base;
+                }
+                // The placement leaves room for `layout` behind its offset.
+                let block = base.wrapping_add(place.offset);
+                if self.record(tables, caller, block, layout, true, blocks) {
+                    return block;
+                }
+                // Without a record nothing may stand at a marked place.
+                // SAFETY: allocated above for this layout, and handed to nobody.
+                unsafe { caller.heap.dealloc(base, place.layout) };
+                ptr::null_mut()
+            }
+            Some(Place::Plain) => {
+                // SAFETY: the caller's promise is passed on.
+                let block = unsafe { caller.heap.alloc(layout, zeroed) };
+                self.record_plain(tables, caller, block, layout, blocks);
+                block
+            }
+            None => ptr::null_mut(),
+        }
+    }
+
+    /// Makes a block `new_size` bytes long, as a sample if `sample` says so. Null if that fails; then nothing has changed.
+    ///
+    /// # Safety
+    /// As for [`Tracker::realloc`].
+    unsafe fn resize<H: Heap>(
+        &self,
+        tables: &Tables,
+        caller: &Caller<'_, H>,
+        block: *mut u8,
+        layout: Layout,
+        new_size: usize,
+        sample: Option<f64>,
+    ) -> *mut u8 {
+        let (Some(blocks), Ok(wanted)) =
+            (sample, Layout::from_size_align(new_size, layout.align()))
+        else {
+            // SAFETY: the caller's promise is passed on.
+            return unsafe { self.resize_unsampled(tables, caller.heap, block, layout, new_size) };
+        };
+        let is_marked = self.known(tables, block).is_some_and(|known| known.marked);
+        let place = if is_marked { None } else { self.place(wanted) };
+        if let Some(Place::Plain) = place {
+            // It stays what it is to the inner allocator, which may resize it in place.
+            // SAFETY: the caller's promise is passed on.
+            let resized =
+                unsafe { self.resize_unsampled(tables, caller.heap, block, layout, new_size) };
+            self.record_plain(tables, caller, resized, wanted, blocks);
+            return resized;
+        }
+        // The old place or the new one is marked, so the block must move; a marked block is less than 64 KiB.
+        // SAFETY: a layout of a size above zero.
+        let moved = unsafe { self.alloc_sample(tables, caller, wanted, false, blocks) };
+        if moved.is_null() {
+            // SAFETY: the caller's promise is passed on.
+            return unsafe { self.resize_unsampled(tables, caller.heap, block, layout, new_size) };
+        }
+        // SAFETY: both blocks are valid for their layouts, and different; the old one is given up by the caller.
+        unsafe { self.move_into(tables, caller.heap, block, layout, moved, new_size) };
+        moved
+    }
+
+    /// Makes a block `new_size` bytes long, not as a sample. Null if that fails; then nothing has changed.
+    ///
+    /// # Safety
+    /// As for [`Tracker::realloc`].
+    unsafe fn resize_unsampled(
+        &self,
+        tables: &Tables,
+        heap: &impl Heap,
+        block: *mut u8,
+        layout: Layout,
+        new_size: usize,
+    ) -> *mut u8 {
+        match self.known(tables, block) {
+            Some(known) if known.marked => {
+                let Ok(wanted) = Layout::from_size_align(new_size, known.align) else {
+                    return ptr::null_mut();
+                };
+                // The new block first: if there is none, the old one and its record stay as they are.
+                // SAFETY: a layout of a size above zero.
+                let moved = unsafe { heap.alloc(wanted, false) };
+                if !moved.is_null() {
+                    // SAFETY: both blocks are valid for their layouts, and different; the old one is given up.
+                    unsafe { self.move_into(tables, heap, block, layout, moved, new_size) };
+                }
+                moved
+            }
+            Some(known) => {
+                // The record first: once the inner allocator has moved the block, its address may be issued again.
+                let closed = self.close(tables, block);
+                self.check_layout(&known, layout);
+                // SAFETY: the block is not marked, so it is the inner allocator's as it is, with the recorded layout.
+                let resized = unsafe { heap.realloc(block, layout_of(&known), new_size) };
+                match closed {
+                    Some(closed) if resized.is_null() => self.reopen(tables, block, &closed),
+                    Some(closed) => self.note_unmarked_gone(&closed),
+                    None => {}
+                }
+                resized
+            }
+            // SAFETY: without a record the block is the inner allocator's as it is.
+            None => unsafe { heap.realloc(block, layout, new_size) },
+        }
+    }
+
+    /// Copies what fits of `block` into `moved`, and gives `block` back.
+    ///
+    /// # Safety
+    /// `block` is as for [`Tracker::dealloc`]; `moved` is another block, valid for `new_size` bytes.
+    unsafe fn move_into(
+        &self,
+        tables: &Tables,
+        heap: &impl Heap,
+        block: *mut u8,
+        layout: Layout,
+        moved: *mut u8,
+        new_size: usize,
+    ) {
+        // SAFETY: both blocks are valid for that many bytes, and distinct blocks do not overlap.
+        unsafe { ptr::copy_nonoverlapping(block, moved, layout.size().min(new_size)) };
+        // SAFETY: passed on.
+        unsafe { self.give_back(tables, heap, block, layout) }
+    }
+
+    /// Closes a block's record, if it has one, and gives the block to the inner allocator as the latter knows it.
+    ///
+    /// # Safety
+    /// As for [`Tracker::dealloc`].
+    unsafe fn give_back(&self, tables: &Tables, heap: &impl Heap, block: *mut u8, layout: Layout) {
+        let (base, inner) = match self.close(tables, block) {
+            Some(closed) => {
+                self.check_layout(&closed.block, layout);
+                self.note_unmarked_gone(&closed);
+                inner_of(&closed.block, block)
+            }
+            None => (block, layout),
+        };
+        // SAFETY: with a record, this is what was requested for the block; without one, the block is the inner
+        // allocator's as it is, and the layout the one that the program gives for it.
+        unsafe { heap.dealloc(base, inner) }
+    }
+
+    /// Where a sampled block is to stand. `None` if it cannot be placed.
+    fn place(&self, layout: Layout) -> Option<Place> {
+        if mark::is_always_looked_up(layout) || self.control.may_leave_unmarked() {
+            return Some(Place::Plain);
+        }
+        mark::placement(layout).map(Place::Marked)
+    }
+
+    /// Records a sampled block that stands where the inner allocator put it, or null.
+    fn record_plain<H>(
+        &self,
+        tables: &Tables,
+        caller: &Caller<'_, H>,
+        block: *mut u8,
+        layout: Layout,
+        blocks: f64,
+    ) {
+        let recorded =
+            !block.is_null() && self.record(tables, caller, block, layout, false, blocks);
+        if !recorded && !mark::is_always_looked_up(layout) {
+            self.control.forget_unmarked();
+        }
+    }
+
+    /// Takes back what `Control::may_leave_unmarked` granted for a block that is gone.
+    fn note_unmarked_gone(&self, closed: &Closed) {
+        if !closed.block.marked && !mark::is_always_looked_up(layout_of(&closed.block)) {
+            self.control.forget_unmarked();
+        }
+    }
+
+    fn check_layout(&self, block: &LiveBlock, layout: Layout) {
+        if layout_of(block) != layout {
+            self.lost.count(Cause::LayoutMismatch);
+        }
+    }
+}

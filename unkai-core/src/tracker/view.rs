@@ -1,0 +1,152 @@
+//! Taking a snapshot: copies, sums and estimates. No thread is stopped, and none waits.
+
+use std::time::{Duration, SystemTime};
+
+use super::{Tables, Tracker};
+use crate::probe::unwind;
+use crate::snapshot::{
+    Amount, DurationHistogram, OwnMemory, SamplingStatus, Site, Snapshot, TableUse, Totals,
+    UnwindingStatus,
+};
+use crate::store::cells::Cells;
+use crate::store::sites::{SiteFigures, SiteId, Sites};
+use crate::store::trie::NodeId;
+use crate::sync::Ordering;
+
+impl Tracker {
+    /// The exact totals now.
+    pub(crate) fn totals(&self) -> Totals {
+        let mut totals = Totals {
+            refused_requests: self.refused.load(Ordering::Relaxed),
+            ..Totals::default()
+        };
+        // Frees first: see `Pool::totals`.
+        totals.freed = self.shared.freed();
+        if let Some(tables) = self.tables.get() {
+            let (allocated, freed) = tables.pool.totals();
+            totals.freed = sum(totals.freed, freed);
+            totals.allocated = allocated;
+            tables.peak.measure(&tables.pool, self.shared.live_bytes());
+            (totals.peak_live_bytes, totals.peak_error_bytes) = tables.peak.read(&tables.pool);
+        }
+        totals.allocated = sum(totals.allocated, self.shared.allocated());
+        totals
+    }
+
+    /// Everything that is known now. Takes a time proportional to the number of sites and live samples; allocates.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let mut snapshot = Snapshot::empty(SystemTime::now());
+        snapshot.totals = self.totals();
+        snapshot.losses = self.lost.read();
+        if let Some(tables) = self.tables.get() {
+            snapshot.uptime = Duration::from_nanos(tables.clock.now());
+            snapshot.sampling = SamplingStatus {
+                mode: self.control.plan().sampling(),
+                paused: self.control.is_paused(),
+                threshold_bytes: tables.config.get_threshold_bytes() as u64,
+            };
+            snapshot.unwinding = UnwindingStatus {
+                kind: unwind::last_kind(),
+                frame_pointers: unwind::frame_pointers_found(),
+                max_frames: tables.config.get_max_frames() as u32,
+                skipped_frames: tables.config.get_skip_frames() as u32,
+                modules: unwind::modules(),
+            };
+            snapshot.sites = sites(tables);
+            snapshot.own_memory = own_memory(tables);
+        }
+        snapshot
+    }
+}
+
+fn sites(tables: &Tables) -> Vec<Site> {
+    let mut ages = Ages::new(tables);
+    let now = tables.clock.now();
+    tables.live.each(|_, block| {
+        ages.add(block.site, now.saturating_sub(block.born), block.blocks);
+    });
+    let figures = tables.sites.figures(tables.peak.epoch());
+    figures
+        .into_iter()
+        .map(|figures| site(tables, figures, &mut ages))
+        .collect()
+}
+
+fn site(tables: &Tables, figures: SiteFigures, ages: &mut Ages) -> Site {
+    let (stack, root) = match figures.id {
+        SiteId::NO_STACK | SiteId::OTHER => (Vec::new(), NodeId::ROOT),
+        _ => tables.trie.stack_of(figures.node),
+    };
+    let mut site = Site::new(figures.id.number(), stack);
+    site.truncated = root == NodeId::TRUNCATED;
+    site.prefix_only = tables.trie.is_prefix(figures.node);
+    site.allocated = figures.allocated;
+    site.live = figures.live;
+    site.at_peak = figures.at_peak;
+    site.lifetimes = figures.lifetimes;
+    site.ages = ages.take(figures.id);
+    site
+}
+
+/// Ages of the live blocks of each site. Made before the table is walked, so that the walk does not allocate.
+struct Ages {
+    of_sites: Vec<DurationHistogram>,
+}
+
+impl Ages {
+    fn new(tables: &Tables) -> Self {
+        Self {
+            of_sites: vec![DurationHistogram::default(); tables.sites.used() as usize],
+        }
+    }
+
+    fn add(&mut self, site: SiteId, age: u64, blocks: f64) {
+        // A site that is newer than the walk will be in the next snapshot.
+        if let Some(ages) = self.of_sites.get_mut(site.number() as usize) {
+            ages.buckets[DurationHistogram::bucket_of(age)] += blocks;
+        }
+    }
+
+    fn take(&mut self, site: SiteId) -> DurationHistogram {
+        self.of_sites
+            .get_mut(site.number() as usize)
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+}
+
+fn own_memory(tables: &Tables) -> OwnMemory {
+    let table = |entries, capacity, (used_bytes, capacity_bytes)| TableUse {
+        entries,
+        capacity,
+        used_bytes,
+        capacity_bytes,
+    };
+    let cells = size_of::<Cells>() as u64;
+    let (pool, trie, sites, live) = (&tables.pool, &tables.trie, &tables.sites, &tables.live);
+    OwnMemory {
+        threads: table(
+            pool.used(),
+            pool.capacity(),
+            (pool.used() * cells, pool.capacity() * cells),
+        ),
+        stacks: table(trie.used(), trie.capacity(), trie.bytes()),
+        sites: table(
+            sites.used(),
+            sites.capacity(),
+            (
+                sites.used() * Sites::ENTRY_BYTES,
+                sites.capacity() * Sites::ENTRY_BYTES,
+            ),
+        ),
+        live_blocks: table(live.entries(), live.capacity(), live.bytes()),
+        unwinder_bytes: unwind::own_bytes(),
+    }
+}
+
+fn sum(one: Amount, other: Amount) -> Amount {
+    Amount {
+        bytes: one.bytes.wrapping_add(other.bytes),
+        blocks: one.blocks.wrapping_add(other.blocks),
+    }
+}
