@@ -31,6 +31,11 @@ impl<A> UnkaiGlobalAlloc<A> {
         }
     }
 
+    /// The wrapped allocator.
+    pub const fn inner(&self) -> &A {
+        &self.inner.0
+    }
+
     /// The constructor of version 0.2.0; new code is clearer with [`UnkaiGlobalAlloc::with_config`].
     ///
     /// On average one allocation in `sample_rate` is captured (0 captures none). The innermost `skip_stack` frames are
