@@ -297,13 +297,15 @@ impl OwnMemory {
     /// Bytes in use over all tables.
     pub fn used_bytes(&self) -> u64 {
         let tables = [self.threads, self.stacks, self.sites, self.live_blocks];
-        tables.iter().map(|table| table.used_bytes).sum::<u64>() + self.unwinder_bytes
+        let used = tables.iter().map(|table| table.used_bytes);
+        used.fold(self.unwinder_bytes, u64::saturating_add)
     }
 
     /// Bytes that all tables can take at most, as configured.
     pub fn capacity_bytes(&self) -> u64 {
         let tables = [self.threads, self.stacks, self.sites, self.live_blocks];
-        tables.iter().map(|table| table.capacity_bytes).sum::<u64>() + self.unwinder_bytes
+        let capacity = tables.iter().map(|table| table.capacity_bytes);
+        capacity.fold(self.unwinder_bytes, u64::saturating_add)
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! They are `type` aliases, not re-exports, so that the bans in `clippy.toml` see a use of std's atomics elsewhere.
 
+#![expect(clippy::disallowed_types, reason = "this is the place that names them")]
+
 #[cfg(loom)]
 use loom::sync::atomic as imp;
 #[cfg(not(loom))]
@@ -21,6 +23,8 @@ mod profiler {
 
     #[cfg(not(loom))]
     pub(crate) type AtomicBool = imp::AtomicBool;
+    #[cfg(not(loom))]
+    pub(crate) type AtomicPtr<T> = imp::AtomicPtr<T>;
     pub(crate) type AtomicI64 = imp::AtomicI64;
     pub(crate) type AtomicU8 = imp::AtomicU8;
     pub(crate) type AtomicU32 = imp::AtomicU32;

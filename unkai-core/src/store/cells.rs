@@ -228,7 +228,7 @@ impl Cells {
         let total = self.total(direction);
         // Acquire: keeps the loads above before the second look at `version`; pairs with the Release fence in `change`.
         fence(Ordering::Acquire);
-        let unchanged = before % 2 == 0 && self.version.load(Ordering::Relaxed) == before;
+        let unchanged = before.is_multiple_of(2) && self.version.load(Ordering::Relaxed) == before;
         unchanged.then_some(total)
     }
 
@@ -313,7 +313,7 @@ mod tests {
     #[test]
     fn a_reader_never_sees_a_torn_total() {
         let cells = Cells::default();
-        let stop = std::sync::atomic::AtomicBool::new(false);
+        let stop = crate::sync::AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 let mut last = 0;

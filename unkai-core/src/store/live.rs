@@ -399,7 +399,7 @@ mod tests {
         LiveBlock {
             size,
             align: 1 << (size % 13),
-            marked: size % 3 == 0,
+            marked: size.is_multiple_of(3),
             born: size as u64 * 3,
             site: SiteId::from_number(size as u32 % 100),
             blocks: size as f64 + 0.5,
@@ -415,7 +415,7 @@ mod tests {
             let mut model = HashMap::new();
             for step in 0..300_000 {
                 let address = 0x7000_0000 + (random.next() % addresses) * 16;
-                if random.next() % 2 == 0 && !model.contains_key(&address) {
+                if random.next().is_multiple_of(2) && !model.contains_key(&address) {
                     let block = block(step);
                     assert!(live.insert(&inside, address, &block));
                     assert!(live.may_contain(address));

@@ -3,6 +3,12 @@
 //! [`Bench`] plays the façade's part: it counts on the cells first and goes to the tracker when they say so. The heap
 //! under it hands out numbers, which nobody looks behind.
 
+#![allow(clippy::disallowed_macros, reason = "tests print")]
+#![allow(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "the bench speaks for both of its branches"
+)]
+
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::collections::HashMap;

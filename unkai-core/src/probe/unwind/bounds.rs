@@ -4,7 +4,7 @@
 //! and kept in a thread-local. On a stack that is not the thread's own (a hand-made one of a coroutine) the end is not
 //! known: there the kernel reads for us, which is slower and cannot fault.
 
-use std::cell::Cell;
+use local::STACK;
 
 use super::Registers;
 
@@ -35,7 +35,7 @@ impl Readable {
     #[inline]
     pub(super) fn word(self, address: u64) -> Result<u64, ()> {
         let last = address.checked_add(8).ok_or(())?;
-        if address < self.start || address % 8 != 0 {
+        if address < self.start || !address.is_multiple_of(8) {
             return Err(());
         }
         if self.end == 0 {
@@ -56,8 +56,17 @@ impl Readable {
     }
 }
 
-thread_local! {
-    static STACK: Cell<Option<(u64, u64)>> = const { Cell::new(None) };
+#[allow(
+    clippy::disallowed_macros,
+    reason = "one of the two places for a thread-local"
+)]
+mod local {
+    use std::cell::Cell;
+
+    thread_local! {
+        /// The lowest address and the end of this thread's stack, once they were asked for.
+        pub(super) static STACK: Cell<Option<(u64, u64)>> = const { Cell::new(None) };
+    }
 }
 
 /// Frames further out than this on a hand-made stack are not looked for.
@@ -67,8 +76,10 @@ const FOREIGN_DEPTH: u64 = 1 << 20;
 #[cfg(target_os = "linux")]
 fn thread_stack() -> Option<(u64, u64)> {
     let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
+    // SAFETY: no precondition.
+    let this_thread = unsafe { libc::pthread_self() };
     // SAFETY: the calling thread exists, and `attributes` is room for the answer.
-    let failed = unsafe { libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) };
+    let failed = unsafe { libc::pthread_getattr_np(this_thread, attributes.as_mut_ptr()) };
     if failed != 0 {
         return None;
     }

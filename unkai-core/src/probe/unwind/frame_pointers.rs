@@ -43,7 +43,8 @@ pub(super) fn found() -> Option<bool> {
     }
 }
 
-/// Walks the chain. `false` if not a single frame was found.
+/// Walks the chain. `false` if not a single frame was found, or if it leads through code that is not known: through a
+/// module that was loaded since the tables were read, which may well be without frame pointers.
 pub(super) fn walk(registers: &Registers, stack: &mut CallStack) -> bool {
     let readable = Readable::from(registers);
     let mut frame = registers.frame;
@@ -52,11 +53,13 @@ pub(super) fn walk(registers: &Registers, stack: &mut CallStack) -> bool {
     while let (Ok(next), Ok(return_address)) =
         (readable.word(frame), readable.word(frame.wrapping_add(8)))
     {
-        if return_address < LOWEST_CODE
-            || !tables::is_code(return_address)
-            || !stack.push(return_address)
-        {
-            break;
+        if !tables::is_code(return_address) {
+            // Either the end of the chain, where the C library used the register for something else, or unknown code.
+            let goes_on = next > frame && readable.word(next).is_ok();
+            return found && !(goes_on && return_address >= LOWEST_CODE);
+        }
+        if !stack.push(return_address) {
+            return true;
         }
         found = true;
         if next <= frame {

@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn this_function_is_in_a_module_with_tables() {
-        let here = this_function_is_in_a_module_with_tables as fn() as u64;
+        let here = this_function_is_in_a_module_with_tables as fn() as usize as u64;
         let (modules, number) = loaded();
         let module = modules
             .iter()

@@ -10,7 +10,6 @@
 use std::cell::UnsafeCell;
 use std::ops::Range;
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicPtr;
 
 use framehop::{CacheNative, ExplicitModuleSectionInfo, MustNotAllocateDuringUnwind};
 use framehop::{Unwinder, UnwinderNative};
@@ -19,7 +18,7 @@ use super::bounds::Readable;
 use super::modules::{self, Module};
 use super::{CallStack, Registers};
 use crate::entered::Entered;
-use crate::sync::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use crate::sync::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 type Native = UnwinderNative<&'static [u8], MustNotAllocateDuringUnwind>;
 type Cache = CacheNative<MustNotAllocateDuringUnwind>;

@@ -1,0 +1,183 @@
+//! Folded stacks: one line for each distinct call stack, the input of flame graph tools.
+//!
+//! ```text
+//! my_app::main;my_app::index::add;alloc::string::String::clone 8388608
+//! ```
+//!
+//! Frames stand from the outermost to the innermost, then a space and the value. Frames of the allocator and of the
+//! runtime are left out, as in the text report; those of the standard library stay.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use unkai_core::Site;
+
+use crate::report::{INNER_MISSING, OUTER_MISSING, Report, stand_in};
+use crate::trim::trim;
+
+/// The number behind each stack.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Value {
+    /// Estimated bytes that are live.
+    #[default]
+    LiveBytes,
+    /// Estimated blocks that are live.
+    LiveBlocks,
+    /// Estimated bytes allocated so far.
+    AllocatedBytes,
+    /// Estimated blocks allocated so far.
+    AllocatedBlocks,
+    /// Estimated bytes that were live when the whole program's live bytes were at their peak.
+    PeakBytes,
+    /// Estimated blocks that were live at that moment.
+    PeakBlocks,
+}
+
+/// What to write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    value: Value,
+}
+
+impl Options {
+    /// Live bytes.
+    pub const fn new() -> Self {
+        Self {
+            value: Value::LiveBytes,
+        }
+    }
+
+    /// Writes `value` instead.
+    #[must_use]
+    pub const fn value(mut self, value: Value) -> Self {
+        self.value = value;
+        self
+    }
+}
+
+/// Writes `report` as folded stacks, sorted by name.
+///
+/// Values are rounded to integers. Stacks whose value rounds to zero are left out, and those that shrank in a
+/// difference of two snapshots: the format has no negative values. `;` in a name becomes `:`, a line break a space.
+///
+/// # Errors
+/// Those of `out`.
+///
+/// ```
+/// use std::time::SystemTime;
+/// use unkai_core::{Site, Snapshot};
+/// use unkai_report::{Report, folded};
+///
+/// let mut snapshot = Snapshot::empty(SystemTime::now());
+/// let mut site = Site::new(2, vec![0x1234, 0x5678]);
+/// site.live.bytes = 42.3;
+/// snapshot.sites.push(site);
+///
+/// let mut out = Vec::new();
+/// folded::write(&Report::without_names(snapshot), &folded::Options::new(), &mut out)?;
+/// assert_eq!(out, b"0x5678;0x1234 42\n");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn write(report: &Report, options: &Options, out: &mut impl io::Write) -> io::Result<()> {
+    let mut stacks: BTreeMap<String, f64> = BTreeMap::new();
+    for site in &report.snapshot().sites {
+        *stacks.entry(fold(report, site)).or_default() += options.value.of(site);
+    }
+    for (stack, value) in stacks {
+        let value = value.round();
+        // Not a number is not greater than zero either.
+        if value > 0.0 {
+            writeln!(out, "{stack} {}", value as u64)?;
+        }
+    }
+    Ok(())
+}
+
+impl Value {
+    fn of(self, site: &Site) -> f64 {
+        match self {
+            Self::LiveBytes => site.live.bytes,
+            Self::LiveBlocks => site.live.blocks,
+            Self::AllocatedBytes => site.allocated.bytes,
+            Self::AllocatedBlocks => site.allocated.blocks,
+            Self::PeakBytes => site.at_peak.bytes,
+            Self::PeakBlocks => site.at_peak.blocks,
+        }
+    }
+}
+
+fn fold(report: &Report, site: &Site) -> String {
+    let frames = report.call_stack(site);
+    let kept = &frames[trim(&frames)];
+    if kept.is_empty() {
+        return stand_in(site).to_owned();
+    }
+    let mut names = Vec::with_capacity(kept.len() + 2);
+    if site.truncated {
+        names.push(OUTER_MISSING.to_owned());
+    }
+    names.extend(kept.iter().rev().map(|frame| escape(&frame.name())));
+    if site.prefix_only {
+        names.push(INNER_MISSING.to_owned());
+    }
+    names.join(";")
+}
+
+fn escape(name: &str) -> String {
+    name.replace(';', ":").replace(['\n', '\r'], " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use unkai_core::Snapshot;
+
+    use super::*;
+    use crate::symbols::{SourceFunction, Symbols};
+
+    fn folded(sites: &[(&[u64], f64)], options: Options) -> String {
+        let mut symbols = Symbols::new();
+        for (address, name) in [
+            (1, "my_app::f::<[u8; 4]>"),
+            (2, "my_app::\nmain"),
+            (3, "_start"),
+        ] {
+            let name = name.to_owned();
+            symbols.insert(
+                address,
+                &[SourceFunction {
+                    name,
+                    ..Default::default()
+                }],
+            );
+        }
+        let mut snapshot = Snapshot::empty(SystemTime::UNIX_EPOCH);
+        for (id, (stack, value)) in (2..).zip(sites) {
+            let mut site = Site::new(id, stack.to_vec());
+            site.live.bytes = *value;
+            site.allocated.blocks = *value * 10.0;
+            snapshot.sites.push(site);
+        }
+        let mut out = Vec::new();
+        write(&Report::from_parts(snapshot, symbols), &options, &mut out).expect("a Vec takes it");
+        String::from_utf8(out).expect("names are UTF-8")
+    }
+
+    #[test]
+    fn separators_in_names_are_replaced_and_equal_stacks_are_summed() {
+        let text = folded(&[(&[1, 2, 3], 1.4), (&[1, 2], 1.4)], Options::new());
+        assert_eq!(text, "my_app:: main;my_app::f::<[u8: 4]> 3\n");
+    }
+
+    #[test]
+    fn values_that_round_to_zero_or_below_are_left_out() {
+        let sites: [(&[u64], f64); 4] = [(&[1], 0.4), (&[2], -5.0), (&[7], f64::NAN), (&[8], 0.5)];
+        assert_eq!(folded(&sites, Options::new()), "0x8 1\n");
+        assert_eq!(
+            folded(&sites, Options::new().value(Value::AllocatedBlocks)),
+            "0x8 5\nmy_app::f::<[u8: 4]> 4\n"
+        );
+    }
+}

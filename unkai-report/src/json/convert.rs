@@ -1,0 +1,51 @@
+//! Between a [`Report`] and its [`Document`].
+
+use std::io;
+
+use unkai_core::Snapshot;
+
+use super::error::ReadError;
+use super::wire::Document;
+use super::{SCHEMA, VERSION, sites, status};
+use crate::report::Report;
+
+pub(super) fn to_document(report: &Report) -> io::Result<Document> {
+    let snapshot = report.snapshot();
+    let addresses = sites::addresses(report);
+    Ok(Document {
+        schema: SCHEMA.to_owned(),
+        version: VERSION,
+        taken_at: status::moment(snapshot.taken_at),
+        uptime: status::span(snapshot.uptime),
+        window: snapshot.window.map(status::span),
+        totals: status::totals(&snapshot.totals),
+        sampling: status::sampling(&snapshot.sampling)?,
+        unwinding: status::unwinding(&snapshot.unwinding)?,
+        losses: status::losses(&snapshot.losses)?,
+        own_memory: status::own_memory(&snapshot.own_memory),
+        functions: sites::functions(report.symbols()),
+        sites: sites::sites(report, &addresses),
+        addresses,
+    })
+}
+
+pub(super) fn from_document(document: &Document) -> Result<Report, ReadError> {
+    let mut snapshot = Snapshot::empty(status::read_moment(&document.taken_at)?);
+    snapshot.uptime = status::read_span(&document.uptime, "uptime")?;
+    let window = document.window.as_ref();
+    snapshot.window = window
+        .map(|span| status::read_span(span, "window"))
+        .transpose()?;
+    snapshot.totals = status::read_totals(&document.totals);
+    status::read_sampling(&document.sampling, &mut snapshot.sampling);
+    status::read_unwinding(&document.unwinding, &mut snapshot.unwinding);
+    snapshot.losses = status::read_losses(&document.losses)?;
+    snapshot.own_memory = status::read_own_memory(&document.own_memory);
+    let symbols = sites::read_symbols(document)?;
+    for (at, site) in document.sites.iter().enumerate() {
+        snapshot
+            .sites
+            .push(sites::read_site(site, at, &document.addresses)?);
+    }
+    Ok(Report::from_parts(snapshot, symbols))
+}

@@ -1,0 +1,184 @@
+//! Sites, addresses and functions, to and from the wire.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use unkai_core::{self as core, DURATION_BUCKETS, DurationHistogram};
+
+use super::error::ReadError;
+use super::wire::{Address, Document, Estimate, Frame, Function, Number, Site};
+use crate::report::Report;
+use crate::symbols::{Location, Symbols};
+
+/// All functions that have a name.
+pub(super) fn functions(symbols: &Symbols) -> Vec<Function> {
+    symbols.functions().iter().map(function).collect()
+}
+
+/// All addresses that occur in a stack or have a name, in ascending order.
+pub(super) fn addresses(report: &Report) -> Vec<Address> {
+    let used = report
+        .snapshot()
+        .sites
+        .iter()
+        .flat_map(|site| site.stack.iter().copied());
+    let named = report.symbols().addresses().map(|(address, _)| address);
+    let all: BTreeSet<u64> = used.chain(named).collect();
+    all.into_iter()
+        .map(|address| self::address(address, report.symbols()))
+        .collect()
+}
+
+/// All sites; their stacks are indices in `addresses`, which must have all that occur.
+pub(super) fn sites(report: &Report, addresses: &[Address]) -> Vec<Site> {
+    let index: BTreeMap<u64, u32> = addresses
+        .iter()
+        .map(|entry| entry.address)
+        .zip(0..)
+        .collect();
+    report
+        .snapshot()
+        .sites
+        .iter()
+        .map(|site| self::site(site, &index))
+        .collect()
+}
+
+fn function(function: &crate::symbols::Function) -> Function {
+    Function {
+        name: function.name().to_owned(),
+        raw_name: function.raw_name().map(str::to_owned),
+        file: function.file().map(str::to_owned),
+    }
+}
+
+fn address(address: u64, symbols: &Symbols) -> Address {
+    let frame = |location: &Location| Frame {
+        function: location.function,
+        line: location.line,
+    };
+    Address {
+        address,
+        frames: symbols.locations(address).iter().map(frame).collect(),
+    }
+}
+
+pub(super) fn read_symbols(document: &Document) -> Result<Symbols, ReadError> {
+    let mut symbols = Symbols::new();
+    // A document may name a function twice; its frames then mean the first.
+    let functions: Vec<u32> = document
+        .functions
+        .iter()
+        .map(|function| {
+            let (raw_name, file) = (function.raw_name.as_deref(), function.file.as_deref());
+            symbols.intern_function(&function.name, raw_name, file)
+        })
+        .collect();
+    let mut seen = HashSet::new();
+    for (at, address) in document.addresses.iter().enumerate() {
+        if !seen.insert(address.address) {
+            return Err(ReadError::malformed(
+                format!("addresses[{at}]"),
+                "occurs twice",
+            ));
+        }
+        let mut locations = Vec::with_capacity(address.frames.len());
+        for (frame_at, frame) in address.frames.iter().enumerate() {
+            let position = || format!("addresses[{at}].frames[{frame_at}].function");
+            let function = functions.get(frame.function as usize);
+            let function = function.ok_or_else(|| ReadError::malformed(position(), NO_ENTRY))?;
+            locations.push(Location {
+                function: *function,
+                line: frame.line,
+            });
+        }
+        symbols.insert_locations(address.address, locations);
+    }
+    Ok(symbols)
+}
+
+fn site(site: &core::Site, index: &BTreeMap<u64, u32>) -> Site {
+    Site {
+        id: site.id,
+        stack: site.stack.iter().map(|address| index[address]).collect(),
+        truncated: site.truncated,
+        prefix_only: site.prefix_only,
+        allocated: estimate(&site.allocated),
+        live: estimate(&site.live),
+        at_peak: estimate(&site.at_peak),
+        lifetimes: buckets(&site.lifetimes),
+        ages: buckets(&site.ages),
+    }
+}
+
+pub(super) fn read_site(
+    site: &Site,
+    at: usize,
+    addresses: &[Address],
+) -> Result<core::Site, ReadError> {
+    let mut stack = Vec::with_capacity(site.stack.len());
+    for (frame_at, index) in site.stack.iter().enumerate() {
+        let address = addresses.get(*index as usize).ok_or_else(|| {
+            ReadError::malformed(format!("sites[{at}].stack[{frame_at}]"), NO_ENTRY)
+        })?;
+        stack.push(address.address);
+    }
+    let mut read = core::Site::new(site.id, stack);
+    read.truncated = site.truncated;
+    read.prefix_only = site.prefix_only;
+    read.allocated = read_estimate(&site.allocated);
+    read.live = read_estimate(&site.live);
+    read.at_peak = read_estimate(&site.at_peak);
+    read.lifetimes = read_buckets(&site.lifetimes, || format!("sites[{at}].lifetimes"))?;
+    read.ages = read_buckets(&site.ages, || format!("sites[{at}].ages"))?;
+    Ok(read)
+}
+
+fn estimate(estimate: &core::Estimate) -> Estimate {
+    Estimate {
+        samples: estimate.samples,
+        bytes: Number(estimate.bytes),
+        blocks: Number(estimate.blocks),
+        bytes_variance: Number(estimate.bytes_variance),
+        blocks_variance: Number(estimate.blocks_variance),
+    }
+}
+
+fn read_estimate(estimate: &Estimate) -> core::Estimate {
+    core::Estimate {
+        samples: estimate.samples,
+        bytes: estimate.bytes.0,
+        blocks: estimate.blocks.0,
+        bytes_variance: estimate.bytes_variance.0,
+        blocks_variance: estimate.blocks_variance.0,
+    }
+}
+
+fn buckets(histogram: &DurationHistogram) -> Vec<(u32, Number)> {
+    let buckets = (0..).zip(histogram.buckets);
+    buckets
+        .filter(|(_, blocks)| *blocks != 0.0)
+        .map(|(at, blocks)| (at, Number(blocks)))
+        .collect()
+}
+
+fn read_buckets(
+    buckets: &[(u32, Number)],
+    position: impl Fn() -> String,
+) -> Result<DurationHistogram, ReadError> {
+    let mut read = DurationHistogram::default();
+    let mut seen = [false; DURATION_BUCKETS];
+    for (at, blocks) in buckets {
+        let at = *at as usize;
+        if at >= DURATION_BUCKETS || seen[at] {
+            return Err(ReadError::malformed(
+                position(),
+                format!("no bucket {at}, or twice"),
+            ));
+        }
+        seen[at] = true;
+        read.buckets[at] = blocks.0;
+    }
+    Ok(read)
+}
+
+const NO_ENTRY: &str = "no such entry in the table";

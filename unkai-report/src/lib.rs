@@ -1,0 +1,61 @@
+//! Heap reports from unkai snapshots.
+//!
+//! You bring a [`Snapshot`](unkai_core::Snapshot) and something to write to. [`Report`] adds names to the numbers, once;
+//! each format is a module with a function `write(report, options, out)` and its own `Options`:
+//!
+//! | module | for | reads back |
+//! |---|---|---|
+//! | [`text`] | people, in a terminal | |
+//! | [`folded`] | flame graph tools | |
+//! | [`json`] (feature `json`, on by default) | programs, and other machines | [`json::read`] |
+//!
+//! ```
+//! use std::time::SystemTime;
+//! use unkai_core::{Site, Snapshot};
+//! use unkai_report::{Report, SourceFunction, Symbols, text};
+//!
+//! // In a real program the snapshot comes from the profiler, and `Report::new(snapshot)` finds the names.
+//! let mut snapshot = Snapshot::empty(SystemTime::now());
+//! let mut site = Site::new(2, vec![0x1010, 0x2020]);
+//! site.live.bytes = 4096.0;
+//! site.live.samples = 1;
+//! snapshot.sites.push(site);
+//! let symbols = Symbols::resolve_with([0x1010, 0x2020], |address| {
+//!     let name = if address < 0x2000 { "alloc::vec::Vec<T,A>::push" } else { "my_app::main" };
+//!     vec![SourceFunction { name: name.to_owned(), file: None, line: None }]
+//! });
+//! let report = Report::from_parts(snapshot, symbols);
+//!
+//! let mut out = Vec::new();
+//! text::write(&report, &text::Options::new(), &mut out)?;
+//! assert!(String::from_utf8(out)?.contains("my_app::main  (via Vec::push)"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Names cost: [`Report::new`] reads the debug information of the whole program, which on a large binary takes seconds
+//! and, until it returns, hundreds of MB. [`Report::without_names`] costs nothing and keeps addresses.
+//!
+//! This crate never touches the profiler's live state: a report is made from a copy, and stays as it was made.
+
+#![forbid(unsafe_code)]
+
+mod brackets;
+mod names;
+mod origin;
+mod path;
+mod report;
+mod sites;
+mod stacks;
+mod symbols;
+mod tree;
+mod trim;
+
+pub mod folded;
+#[cfg(feature = "json")]
+pub mod json;
+pub mod text;
+pub mod units;
+
+pub use report::{Frame, Report};
+pub use stacks::readable_stacks;
+pub use symbols::{Function, SourceFunction, Symbols};

@@ -1,0 +1,180 @@
+//! A snapshot with names: what every output format is made from.
+
+use std::borrow::Cow;
+
+use unkai_core::{Site, Snapshot};
+
+use crate::symbols::{Function, Symbols};
+
+/// The state of a heap profile with the names of its functions.
+///
+/// It owns its numbers: the program allocates on while a report is made, written or kept, and the report never changes.
+/// Every format of this crate writes one; [`json`](crate::json) also reads one.
+///
+/// ```
+/// use std::time::SystemTime;
+/// use unkai_core::Snapshot;
+/// use unkai_report::Report;
+///
+/// let report = Report::new(Snapshot::empty(SystemTime::now()));
+/// assert!(report.snapshot().sites.is_empty());
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    snapshot: Snapshot,
+    symbols: Symbols,
+}
+
+/// One entry of a call stack: a return address, and one of the functions that it lies in.
+///
+/// An address in inlined code gives one frame for each function, innermost first.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Frame<'a> {
+    /// The return address.
+    pub address: u64,
+    /// The function, if it has a name.
+    pub function: Option<&'a Function>,
+    /// The line in the function's file.
+    pub line: Option<u32>,
+    /// Whether the function is inlined into the next frame.
+    pub inlined: bool,
+}
+
+impl Report {
+    /// Names the functions of `snapshot`, which must come from this process.
+    ///
+    /// # Cost
+    /// That of [`Symbols::resolve`]: on a large binary seconds at first, and hundreds of MB of memory that are given
+    /// back before it returns.
+    pub fn new(snapshot: Snapshot) -> Self {
+        let addresses = snapshot
+            .sites
+            .iter()
+            .flat_map(|site| site.stack.iter().copied());
+        let symbols = Symbols::resolve(addresses);
+        Self::from_parts(snapshot, symbols)
+    }
+
+    /// Leaves out all names: reports show addresses. Cheap, and enough to name the functions elsewhere.
+    pub fn without_names(snapshot: Snapshot) -> Self {
+        Self::from_parts(snapshot, Symbols::new())
+    }
+
+    /// Joins a snapshot with names from any source. Addresses that `symbols` does not know are shown as numbers.
+    pub fn from_parts(snapshot: Snapshot, symbols: Symbols) -> Self {
+        Self { snapshot, symbols }
+    }
+
+    /// The numbers.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// The names.
+    pub fn symbols(&self) -> &Symbols {
+        &self.symbols
+    }
+
+    /// Gives the numbers and the names back.
+    pub fn into_parts(self) -> (Snapshot, Symbols) {
+        (self.snapshot, self.symbols)
+    }
+
+    /// The whole call stack of `site`, innermost frame first, with inlined functions.
+    pub fn call_stack(&self, site: &Site) -> Vec<Frame<'_>> {
+        call_stack(site, &self.symbols)
+    }
+}
+
+impl<'a> Frame<'a> {
+    /// The function's name, or the address in hexadecimal if it has none.
+    pub fn name(&self) -> Cow<'a, str> {
+        match self.function {
+            Some(function) => Cow::Borrowed(function.name()),
+            None => Cow::Owned(format!("{:#x}", self.address)),
+        }
+    }
+
+    /// `file:line` as far as it is known.
+    pub fn place(&self) -> Option<String> {
+        let file = self.function?.file()?;
+        match self.line {
+            Some(line) => Some(format!("{file}:{line}")),
+            None => Some(file.to_owned()),
+        }
+    }
+}
+
+/// The frames of `site`'s stack, innermost first.
+pub(crate) fn call_stack<'a>(site: &Site, symbols: &'a Symbols) -> Vec<Frame<'a>> {
+    let mut frames = Vec::with_capacity(site.stack.len());
+    for &address in &site.stack {
+        let locations = symbols.locations(address);
+        for (index, location) in locations.iter().enumerate() {
+            frames.push(Frame {
+                address,
+                function: symbols.function(location.function),
+                line: location.line,
+                inlined: index + 1 < locations.len(),
+            });
+        }
+        if locations.is_empty() {
+            frames.push(Frame {
+                address,
+                function: None,
+                line: None,
+                inlined: false,
+            });
+        }
+    }
+    frames
+}
+
+/// What to show in place of the frames of a site that has none.
+pub(crate) fn stand_in(site: &Site) -> &'static str {
+    if site.id == OTHER_SITE {
+        OTHER
+    } else {
+        NO_STACK
+    }
+}
+
+/// The site that takes what the full table of sites cannot.
+pub(crate) const OTHER_SITE: u32 = 1;
+/// Stands for the stack of a site without frames.
+pub(crate) const NO_STACK: &str = "(stack could not be taken)";
+/// Stands for the stack of the site "other".
+pub(crate) const OTHER: &str = "(other: the table of sites is full)";
+/// Stands for the missing inner frames of a stack.
+pub(crate) const INNER_MISSING: &str = "… (stack table full)";
+/// Stands for the missing outer frames of a stack.
+pub(crate) const OUTER_MISSING: &str = "(outer frames missing)";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::symbols::SourceFunction;
+
+    #[test]
+    fn inlined_functions_are_frames_of_their_own() {
+        let function = |name: &str| SourceFunction {
+            name: name.to_owned(),
+            ..Default::default()
+        };
+        let mut symbols = Symbols::new();
+        symbols.insert(0x10, &[function("a::inner"), function("a::outer")]);
+        let site = Site::new(7, vec![0x10, 0x20]);
+        let frames = call_stack(&site, &symbols);
+        let names: Vec<_> = frames
+            .iter()
+            .map(|frame| (frame.name(), frame.inlined))
+            .collect();
+        let expected = [
+            ("a::inner".into(), true),
+            ("a::outer".into(), false),
+            ("0x20".into(), false),
+        ];
+        assert_eq!(names, expected);
+    }
+}

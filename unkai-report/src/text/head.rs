@@ -1,0 +1,300 @@
+//! What comes before the sites: title, warnings, exact totals, and how the samples were taken.
+
+use std::io;
+use std::time::Duration;
+
+use unkai_core::{Sampling, Snapshot, UnwinderKind};
+
+use super::Options;
+use super::layout::{heading, paragraph, plural};
+use crate::report::Report;
+use crate::units::{bytes, count, digits, duration, growth, moment, share, signed_digits};
+
+pub(super) fn write_title(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
+    let snapshot = report.snapshot();
+    let kind = match snapshot.window {
+        Some(window) => format!("unkai heap report: change over {}", duration(window)),
+        None => "unkai heap report".to_owned(),
+    };
+    let (taken_at, uptime) = (moment(snapshot.taken_at), duration(snapshot.uptime));
+    writeln!(
+        out,
+        "{kind}\n  taken {taken_at}, {uptime} after the first allocation"
+    )
+}
+
+/// What a reader must know before the numbers; nothing at all if there is nothing to say.
+pub(super) fn write_warnings(
+    report: &Report,
+    options: &Options,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    let warnings = warnings(report);
+    if warnings.is_empty() {
+        return Ok(());
+    }
+    heading("Before you trust the numbers", options.width, out)?;
+    for warning in warnings {
+        paragraph("  ! ", &warning, options.width, out)?;
+    }
+    Ok(())
+}
+
+pub(super) fn write_totals(
+    report: &Report,
+    options: &Options,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    let snapshot = report.snapshot();
+    let totals = &snapshot.totals;
+    let difference = snapshot.window.is_some();
+    let title = if difference {
+        "Totals of the window (exact)"
+    } else {
+        "Totals (exact)"
+    };
+    heading(title, options.width, out)?;
+    let (live_bytes, live_blocks) = (totals.live_bytes(), totals.live_blocks());
+    let live_name = if difference { "live, change" } else { "live" };
+    let human = if difference {
+        growth(live_bytes as f64)
+    } else {
+        bytes(live_bytes as f64)
+    };
+    for (name, human, blocks, exact_bytes, exact_blocks) in [
+        (
+            "allocated",
+            bytes(totals.allocated.bytes as f64),
+            count(totals.allocated.blocks as f64),
+            digits(totals.allocated.bytes),
+            digits(totals.allocated.blocks),
+        ),
+        (
+            "freed",
+            bytes(totals.freed.bytes as f64),
+            count(totals.freed.blocks as f64),
+            digits(totals.freed.bytes),
+            digits(totals.freed.blocks),
+        ),
+        (
+            live_name,
+            human,
+            count(live_blocks as f64),
+            signed_digits(live_bytes),
+            signed_digits(live_blocks),
+        ),
+    ] {
+        let exact = format!("({exact_bytes} B in {exact_blocks})");
+        writeln!(
+            out,
+            "  {name:<12}{human:>12} in {blocks:>8} blocks   {exact}"
+        )?;
+    }
+    let peak = totals.peak_live_bytes;
+    let bound = match totals.peak_error_bytes {
+        0 => "exact".to_owned(),
+        error => format!("± {} at most", bytes(error as f64)),
+    };
+    let since = if difference { ", since the start" } else { "" };
+    let (human, exact) = (bytes(peak as f64), digits(peak));
+    writeln!(
+        out,
+        "  {:<12}{human:>12} {bound:<18}   ({exact} B{since})",
+        "peak live"
+    )?;
+    if totals.refused_requests > 0 {
+        let refused = plural(totals.refused_requests, "request");
+        writeln!(out, "  {refused} refused by the allocator")?;
+    }
+    Ok(())
+}
+
+pub(super) fn write_sampling(
+    report: &Report,
+    options: &Options,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    let snapshot = report.snapshot();
+    heading("Sampling", options.width, out)?;
+    let how = match snapshot.sampling.mode {
+        Sampling::Off => "No block is sampled.".to_owned(),
+        Sampling::EveryBlock => {
+            "Every block is sampled: the numbers of sites are exact.".to_owned()
+        }
+        Sampling::Bytes { interval } => format!(
+            "One sample for every {} allocated, on average; sites are estimates from samples, with their 95 % \
+             confidence interval.",
+            bytes(interval as f64)
+        ),
+        Sampling::Blocks { one_in } => format!(
+            "One block in {} is sampled, on average; sites are estimates from samples, with their 95 % confidence \
+             interval.",
+            digits(one_in)
+        ),
+        _ => "Blocks are sampled in a way that this report has no words for.".to_owned(),
+    };
+    let (mut samples, mut live) = (0_i64, 0_i64);
+    for site in &snapshot.sites {
+        samples = samples.saturating_add(site.allocated.samples);
+        live = live.saturating_add(site.live.samples);
+    }
+    let call_stacks = plural(snapshot.sites.len() as u64, "call stack");
+    let live = match snapshot.window {
+        Some(_) => String::new(),
+        None => format!("; {} of the sampled blocks are live", signed_digits(live)),
+    };
+    let how_many = format!("{} samples at {call_stacks}{live}.", signed_digits(samples));
+    let mut text = format!("{how} {how_many}");
+    if snapshot.sampling.threshold_bytes > 0 {
+        let threshold = digits(snapshot.sampling.threshold_bytes);
+        text += &format!(
+            " Blocks of {threshold} B or fewer are counted in the totals, but never sampled: sites are without them."
+        );
+    }
+    paragraph("  ", &text, options.width, out)?;
+    paragraph("  ", &unwinding(snapshot), options.width, out)
+}
+
+fn unwinding(snapshot: &Snapshot) -> String {
+    let unwinding = &snapshot.unwinding;
+    let by = match unwinding.kind {
+        UnwinderKind::None => return "No call stack was taken yet.".to_owned(),
+        UnwinderKind::FramePointers => "by the chain of frame pointers".to_owned(),
+        UnwinderKind::Tables => {
+            format!(
+                "by the unwind tables of {}",
+                plural(unwinding.modules.into(), "module")
+            )
+        }
+        UnwinderKind::Portable => "by the portable unwinder of the backtrace crate".to_owned(),
+        _ => "in a way that this report has no words for".to_owned(),
+    };
+    let frames = plural(unwinding.max_frames.into(), "frame");
+    let skipped = match unwinding.skipped_frames {
+        0 => String::new(),
+        skipped => format!(
+            ", without the innermost {} as configured",
+            digits(skipped.into())
+        ),
+    };
+    let frame_pointers = match (unwinding.kind, unwinding.frame_pointers) {
+        (UnwinderKind::FramePointers, _) | (_, Some(true) | None) => "",
+        (_, Some(false)) => " The program keeps no frame pointers.",
+    };
+    format!("Call stacks are taken {by}, at most {frames} deep{skipped}.{frame_pointers}")
+}
+
+/// One sentence or two for each thing that makes the report less than it seems.
+fn warnings(report: &Report) -> Vec<String> {
+    let snapshot = report.snapshot();
+    let mut warnings = Vec::new();
+    match snapshot.sampling {
+        sampling if sampling.mode == Sampling::Off => warnings.push(
+            "Sampling is off. The totals are exact; sites show only what was sampled before it was turned off."
+                .to_owned(),
+        ),
+        sampling if sampling.paused => warnings.push(
+            "Sampling is paused. The totals are exact; sites miss what was allocated since it was paused.".to_owned(),
+        ),
+        _ => {}
+    }
+    if snapshot.sites.is_empty()
+        && snapshot.sampling.mode != Sampling::Off
+        && snapshot.totals.allocated.bytes > 0
+    {
+        warnings.push(format!(
+            "There is no sample yet: {} were allocated, too little to say where.",
+            bytes(snapshot.totals.allocated.bytes as f64)
+        ));
+    }
+    names(report, &mut warnings);
+    stacks(snapshot, &mut warnings);
+    if !snapshot.losses.is_empty() {
+        let causes = snapshot.losses.iter().filter(|(_, count)| *count > 0);
+        let events = causes.fold(0_u64, |sum, (_, count)| sum.saturating_add(count));
+        let events = plural(events, "event");
+        warnings.push(format!(
+            "{events} could not be recorded in full. Losses, below, says which and what it means."
+        ));
+    }
+    if snapshot
+        .window
+        .is_some_and(|window| window == Duration::ZERO)
+    {
+        warnings.push("The two snapshots were taken at the same time.".to_owned());
+    }
+    warnings
+}
+
+fn names(report: &Report, warnings: &mut Vec<String>) {
+    let mut addresses: Vec<u64> = report
+        .snapshot()
+        .sites
+        .iter()
+        .flat_map(|site| site.stack.iter().copied())
+        .collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    let unnamed = addresses
+        .iter()
+        .filter(|address| report.symbols().locations(**address).is_empty())
+        .count();
+    if addresses.is_empty() || unnamed == 0 {
+        return;
+    }
+    if unnamed == addresses.len() {
+        warnings.push(
+            "No function has a name, addresses are shown: the report was made without names, or the program is \
+             stripped of its symbols."
+                .to_owned(),
+        );
+    // The C library's own frames often have none; that is not worth a warning.
+    } else if unnamed * 10 > addresses.len() {
+        warnings.push(format!(
+            "{} of {} addresses have no name: some module is stripped of its symbols.",
+            digits(unnamed as u64),
+            digits(addresses.len() as u64)
+        ));
+    }
+}
+
+fn stacks(snapshot: &Snapshot, warnings: &mut Vec<String>) {
+    let sites = &snapshot.sites;
+    let all: f64 = sites.iter().map(|site| site.allocated.bytes).sum();
+    let mut warn = |flagged: &dyn Fn(&unkai_core::Site) -> bool, what: &str, effect: &str| {
+        let flagged: Vec<_> = sites.iter().filter(|site| flagged(site)).collect();
+        if !flagged.is_empty() {
+            let bytes: f64 = flagged.iter().map(|site| site.allocated.bytes).sum();
+            let part = match share(bytes, all) {
+                part if part.is_empty() => String::new(),
+                part => format!(" ({part} of allocated bytes)"),
+            };
+            let stacks = plural(flagged.len() as u64, "call stack");
+            warnings.push(format!("{what} {stacks}{part}: {effect}"));
+        }
+    };
+    warn(
+        &|site| site.truncated,
+        "Outer frames are missing in",
+        "deeper than the profiler keeps. The call tree cannot show these from main.",
+    );
+    warn(
+        &|site| site.prefix_only,
+        "Inner frames are missing in",
+        "the table of stacks is full. Their sites are callers of the function that allocates.",
+    );
+    warn(
+        &|site| site.stack.is_empty(),
+        "No frame is known of",
+        "the stack could not be taken, or the table of sites is full.",
+    );
+    if snapshot.unwinding.kind == UnwinderKind::FramePointers
+        && snapshot.unwinding.frame_pointers == Some(false)
+    {
+        warnings.push(
+            "The program keeps no frame pointers, but stacks are taken by them: callers are missing. Build with -C \
+             force-frame-pointers=yes."
+                .to_owned(),
+        );
+    }
+}

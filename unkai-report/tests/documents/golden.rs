@@ -1,0 +1,119 @@
+//! Whole documents, compared with files of the folder `golden`.
+//!
+//! After a wanted change, run the tests once with `UNKAI_BLESS=1` and read the difference before keeping it.
+
+use std::path::Path;
+use std::{env, fs};
+
+use unkai_report::{Report, folded, text};
+
+use crate::samples;
+
+fn check(name: &str, actual: &[u8]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name);
+    if env::var_os("UNKAI_BLESS").is_some() {
+        fs::write(&path, actual).expect("the folder of golden files can be written");
+        return;
+    }
+    let expected = fs::read(&path).unwrap_or_default();
+    let (expected, actual) = (
+        String::from_utf8_lossy(&expected),
+        String::from_utf8_lossy(actual),
+    );
+    for (line, (expected, actual)) in expected.lines().zip(actual.lines()).enumerate() {
+        assert_eq!(actual, expected, "{name}, line {}", line + 1);
+    }
+    assert_eq!(actual.len(), expected.len(), "{name} has another length");
+}
+
+fn text(report: &Report, options: &text::Options) -> Vec<u8> {
+    let mut out = Vec::new();
+    text::write(report, options, &mut out).expect("a Vec takes it");
+    out
+}
+
+#[test]
+fn the_text_of_a_healthy_report_is_as_agreed() {
+    check(
+        "search-service.txt",
+        &text(&samples::search_service(), &text::Options::new()),
+    );
+}
+
+#[test]
+fn the_text_fits_in_eighty_columns() {
+    let options = text::Options::new().width(80).top_sites(3).min_share(0.1);
+    let out = text(&samples::search_service(), &options);
+    check("search-service-80.txt", &out);
+    let widest = String::from_utf8_lossy(&out)
+        .lines()
+        .map(|line| line.chars().count())
+        .max();
+    assert!(widest <= Some(80), "{widest:?}");
+}
+
+#[test]
+fn the_text_of_a_troubled_report_starts_with_the_troubles() {
+    check(
+        "troubled.txt",
+        &text(&samples::troubled(), &text::Options::new()),
+    );
+}
+
+#[test]
+fn the_text_of_a_difference_shows_signed_growth() {
+    check(
+        "change.txt",
+        &text(&samples::change(), &text::Options::new()),
+    );
+}
+
+#[test]
+fn the_text_without_names_shows_addresses() {
+    let (mut snapshot, _) = samples::troubled().into_parts();
+    snapshot.sites.truncate(3);
+    let report = Report::without_names(snapshot);
+    check("without-names.txt", &text(&report, &text::Options::new()));
+}
+
+#[test]
+fn folded_stacks_are_as_agreed() {
+    for (name, value) in [
+        ("live-bytes.folded.txt", folded::Value::LiveBytes),
+        (
+            "allocated-blocks.folded.txt",
+            folded::Value::AllocatedBlocks,
+        ),
+    ] {
+        let mut out = Vec::new();
+        let options = folded::Options::new().value(value);
+        folded::write(&samples::search_service(), &options, &mut out).expect("a Vec takes it");
+        check(name, &out);
+    }
+}
+
+/// The guide stands outside of this crate: in a packaged crate there is nothing to compare.
+#[test]
+fn the_guide_shows_lines_of_real_reports_only() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let Ok(guide) = fs::read_to_string(folder.join("../docs/reading-a-report.md")) else {
+        return;
+    };
+    let reports = ["search-service.txt", "troubled.txt", "change.txt"].map(|name| {
+        fs::read_to_string(folder.join("tests/golden").join(name)).expect("golden files are there")
+    });
+    let mut quoted = 0;
+    for block in guide.split("```text\n").skip(1) {
+        let block = block.split("```").next().unwrap_or_default();
+        for line in block.lines().filter(|line| !line.is_empty()) {
+            let known = reports
+                .iter()
+                .any(|report| report.lines().any(|other| other == line));
+            assert!(known, "no report has this line of the guide: {line}");
+            quoted += 1;
+        }
+    }
+    assert!(quoted > 30, "the guide quotes {quoted} lines");
+}

@@ -1,0 +1,7 @@
+//! Whole documents in every format.
+
+mod golden;
+#[cfg(feature = "json")]
+mod json;
+mod samples;
+mod text;

@@ -1,0 +1,333 @@
+//! Reports made by hand, for all tests of whole documents.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use unkai_core::{
+    Cause, DurationHistogram, Estimate, Sampling, Site, Snapshot, TableUse, UnwinderKind,
+};
+use unkai_report::{Report, SourceFunction, Symbols};
+
+/// Mean bytes between samples of the reports made here.
+const INTERVAL: f64 = 524_288.0;
+
+/// A search service: an index that stays, queries that come and go, a cache that grows.
+pub(crate) fn search_service() -> Report {
+    let mut program = Program::default();
+    let start = [
+        "_start",
+        "main",
+        "std::rt::lang_start",
+        "std::sys::backtrace::__rust_begin_short_backtrace",
+    ];
+    let main = [&start[..], &["search::main@src/main.rs:21"]].concat();
+    let thread = [
+        "clone3",
+        "start_thread",
+        "std::thread::lifecycle::spawn_unchecked::{{closure}}",
+        "std::sys::backtrace::__rust_begin_short_backtrace",
+        "search::server::worker::{{closure}}@src/server.rs:40",
+        "search::server::handle@src/server.rs:77",
+    ];
+    let load = [
+        &main[..],
+        &[
+            "search::index::load@src/index.rs:18",
+            "core::iter::traits::iterator::Iterator::for_each",
+        ],
+    ]
+    .concat();
+    let query = [
+        &thread[..],
+        &["search::query::Query<S>::run@src/query.rs:33"],
+    ]
+    .concat();
+
+    program.site(
+        &[
+            &load[..],
+            &[
+                "search::index::add_word@src/index.rs:120",
+                "<alloc::string::String as core::clone::Clone>::clone",
+            ],
+        ]
+        .concat(),
+        Blocks {
+            size: 24.0,
+            allocated: 1_600_000.0,
+            live: 1_500_000.0,
+            lived: 12,
+            age: 42,
+        },
+    );
+    program.site(
+        &[
+            &load[..],
+            &[
+                "search::index::add_word@src/index.rs:124",
+                "std::collections::hash::map::HashMap<K,V,S,A>::insert",
+                "hashbrown::raw::RawTable<T,A>::reserve_rehash",
+            ],
+        ]
+        .concat(),
+        Blocks {
+            size: 4_194_304.0,
+            allocated: 12.0,
+            live: 4.0,
+            lived: 30,
+            age: 42,
+        },
+    );
+    program.site(
+        &[
+            &query[..],
+            &[
+                "search::query::tokenize@src/query.rs:90",
+                "core::iter::traits::iterator::Iterator::collect",
+                "<alloc::vec::Vec<T> as core::iter::traits::collect::FromIterator<T>>::from_iter",
+            ],
+        ]
+        .concat(),
+        Blocks {
+            size: 512.0,
+            allocated: 9_000_000.0,
+            live: 120.0,
+            lived: 16,
+            age: 17,
+        },
+    );
+    program.site(
+        &[
+            &query[..],
+            &[
+                "search::rank::score@src/rank.rs:55",
+                "alloc::vec::from_elem",
+            ],
+        ]
+        .concat(),
+        Blocks {
+            size: 65_536.0,
+            allocated: 70_000.0,
+            live: 6.0,
+            lived: 21,
+            age: 20,
+        },
+    );
+    program.site(
+        &[
+            &query[..],
+            &[
+                "search::cache::Cache<K,V>::put@src/cache.rs:64",
+                "alloc::slice::<impl [T]>::to_vec",
+                "<T as alloc::slice::hack::ConvertVec>::to_vec",
+            ],
+        ]
+        .concat(),
+        Blocks {
+            size: 2_048.0,
+            allocated: 40_000.0,
+            live: 9_500.0,
+            lived: 35,
+            age: 38,
+        },
+    );
+    program.site(
+        &[&thread[..], &["hyper::proto::h1::conn::Conn<I,B,T>::read_head@/home/ci/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/hyper-1.4.0/src/proto/h1/conn.rs:210", "bytes::bytes_mut::BytesMut::reserve_inner@/home/ci/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/bytes-1.6.0/src/bytes_mut.rs:671", "alloc::vec::Vec<T,A>::with_capacity"]].concat(),
+        Blocks { size: 8_192.0, allocated: 160_000.0, live: 64.0, lived: 27, age: 27 },
+    );
+    let mut report = program.report();
+    {
+        let snapshot = &mut report.0;
+        snapshot.totals.allocated.bytes = 10_688_413_696;
+        snapshot.totals.allocated.blocks = 10_871_204;
+        snapshot.totals.freed.bytes = 10_612_197_888;
+        snapshot.totals.freed.blocks = 9_360_683;
+        snapshot.totals.peak_live_bytes = 98_566_144;
+        snapshot.totals.peak_error_bytes = 524_288;
+    }
+    Report::from_parts(report.0, report.1)
+}
+
+/// Everything that can go wrong has gone wrong.
+pub(crate) fn troubled() -> Report {
+    let mut program = Program::default();
+    let blocks = Blocks {
+        size: 1000.0,
+        allocated: 5000.0,
+        live: 3000.0,
+        lived: 20,
+        age: 30,
+    };
+    program.site(&[], blocks);
+    program.site(&[], blocks);
+    program.site(
+        &[
+            "search::main@src/main.rs:21",
+            "search::index::load@src/index.rs:18",
+        ],
+        blocks,
+    );
+    program.site(
+        &[
+            "search::deep@src/deep.rs:9",
+            "search::deep@src/deep.rs:9",
+            "alloc::vec::Vec<T,A>::push",
+        ],
+        blocks,
+    );
+    program.site(&["?", "?"], blocks);
+    let (mut snapshot, symbols) = program.report();
+    for (id, site) in (0..).zip(&mut snapshot.sites) {
+        site.id = id;
+    }
+    snapshot.sites[2].prefix_only = true;
+    snapshot.sites[3].truncated = true;
+    snapshot.sampling.paused = true;
+    snapshot.sampling.threshold_bytes = 64;
+    snapshot.unwinding.skipped_frames = 5;
+    snapshot.totals.allocated.bytes = 30_000_000;
+    snapshot.totals.allocated.blocks = 30_000;
+    snapshot.totals.freed.bytes = 12_000_000;
+    snapshot.totals.freed.blocks = 12_000;
+    snapshot.totals.peak_live_bytes = 18_000_000;
+    snapshot.totals.refused_requests = 2;
+    for (count, cause) in (1..).zip(Cause::ALL) {
+        snapshot.losses.set(cause, count * 111);
+    }
+    Report::from_parts(snapshot, symbols)
+}
+
+/// What changed in the search service within a minute: the cache grew, a query ended.
+pub(crate) fn change() -> Report {
+    let (later, symbols) = search_service().into_parts();
+    let mut earlier = later.clone();
+    earlier.uptime -= Duration::from_secs(60);
+    earlier.totals.allocated.bytes -= 40_000_000;
+    earlier.totals.freed.bytes -= 36_000_000;
+    earlier.totals.allocated.blocks -= 20_000;
+    earlier.totals.freed.blocks -= 18_000;
+    earlier.sites[4].live = estimate(2_048.0, 7_000.0);
+    earlier.sites[4].allocated = estimate(2_048.0, 37_500.0);
+    earlier.sites[3].live = estimate(65_536.0, 30.0);
+    earlier.sites[3].allocated = estimate(65_536.0, 69_000.0);
+    Report::from_parts(later.since(&earlier), symbols)
+}
+
+/// Blocks of one size that one site allocated.
+#[derive(Clone, Copy)]
+struct Blocks {
+    size: f64,
+    allocated: f64,
+    live: f64,
+    /// Logarithm of the usual lifetime in nanoseconds.
+    lived: usize,
+    /// Logarithm of the usual age in nanoseconds.
+    age: usize,
+}
+
+#[derive(Default)]
+struct Program {
+    symbols: Symbols,
+    addresses: Vec<String>,
+    sites: Vec<Site>,
+}
+
+impl Program {
+    /// Adds a site with this stack, outermost frame first, each `name@file:line`; `?` has no name.
+    fn site(&mut self, stack: &[&str], blocks: Blocks) {
+        let allocator = [
+            "alloc::raw_vec::RawVecInner<A>::finish_grow",
+            "__rustc::__rust_alloc",
+        ];
+        let allocator = if stack.is_empty() {
+            &[][..]
+        } else {
+            &allocator[..]
+        };
+        let stack = stack
+            .iter()
+            .chain(allocator)
+            .rev()
+            .map(|frame| self.address(frame))
+            .collect();
+        let mut site = Site::new(self.sites.len() as u32 + 2, stack);
+        site.allocated = estimate(blocks.size, blocks.allocated);
+        site.live = estimate(blocks.size, blocks.live);
+        site.at_peak = estimate(blocks.size, blocks.live * 1.25);
+        site.lifetimes = spread(blocks.lived, blocks.allocated - blocks.live);
+        site.ages = spread(blocks.age, blocks.live);
+        self.sites.push(site);
+    }
+
+    fn address(&mut self, frame: &str) -> u64 {
+        let known = self
+            .addresses
+            .iter()
+            .position(|known| known == frame && frame != "?");
+        let index = known.unwrap_or_else(|| {
+            self.addresses.push(frame.to_owned());
+            self.addresses.len() - 1
+        });
+        let address = 0x5555_0000_1000 + index as u64 * 0x20;
+        let (name, place) = frame.split_once('@').unwrap_or((frame, ""));
+        let (file, line) = place.rsplit_once(':').unwrap_or_default();
+        let function = SourceFunction {
+            name: name.to_owned(),
+            file: Some(file.to_owned()).filter(|file| !file.is_empty()),
+            line: line.parse().ok(),
+        };
+        if name != "?" {
+            self.symbols.insert(address, &[function]);
+        }
+        address
+    }
+
+    fn report(self) -> (Snapshot, Symbols) {
+        let mut snapshot = Snapshot::empty(UNIX_EPOCH + Duration::from_secs(1_763_806_831));
+        snapshot.uptime = Duration::from_secs(7_384);
+        snapshot.sites = self.sites;
+        snapshot.sampling.mode = Sampling::Bytes {
+            interval: INTERVAL as u64,
+        };
+        snapshot.unwinding.kind = UnwinderKind::Tables;
+        snapshot.unwinding.frame_pointers = Some(false);
+        snapshot.unwinding.max_frames = 128;
+        snapshot.unwinding.modules = 5;
+        let table = |entries: u64, capacity: u64, entry_bytes: u64| {
+            let mut table = TableUse::default();
+            table.entries = entries;
+            table.capacity = capacity;
+            table.used_bytes = entries * entry_bytes;
+            table.capacity_bytes = capacity * entry_bytes;
+            table
+        };
+        snapshot.own_memory.threads = table(9, 4096, 128);
+        snapshot.own_memory.stacks = table(212, 262_144, 24);
+        snapshot.own_memory.sites = table(8, 65_536, 1024);
+        snapshot.own_memory.live_blocks = table(182, 131_072, 64);
+        snapshot.own_memory.unwinder_bytes = 3_145_728;
+        (snapshot, self.symbols)
+    }
+}
+
+/// What sampling would say about `blocks` blocks of `size` bytes on average.
+fn estimate(size: f64, blocks: f64) -> Estimate {
+    let probability = 1.0 - (-size / INTERVAL).exp();
+    let samples = (blocks * probability).round();
+    let variance_each = (1.0 - probability) / (probability * probability);
+    Estimate {
+        samples: samples as i64,
+        bytes: samples * size / probability,
+        blocks: samples / probability,
+        bytes_variance: samples * size * size * variance_each,
+        blocks_variance: samples * variance_each,
+    }
+}
+
+/// Most of `blocks` in one bucket, the others around it.
+fn spread(bucket: usize, blocks: f64) -> DurationHistogram {
+    let mut histogram = DurationHistogram::default();
+    for (offset, part) in [0.05, 0.15, 0.5, 0.2, 0.1].into_iter().enumerate() {
+        histogram.buckets[bucket - 2 + offset] += blocks * part;
+    }
+    histogram
+}
