@@ -18,19 +18,10 @@ use std::mem;
 
 use crate::entered::Entered;
 use crate::store::cells::Cells;
-use local::{CELLS, EXIT};
 
-#[allow(
-    clippy::disallowed_macros,
-    reason = "one of the two places for a thread-local"
-)]
-mod local {
-    use super::{Cell, Cells, ExitGuard, UNREGISTERED};
-
-    thread_local! {
-        pub(super) static CELLS: Cell<&'static Cells> = const { Cell::new(&UNREGISTERED) };
-        pub(super) static EXIT: ExitGuard = const { ExitGuard };
-    }
+thread_local! {
+    static CELLS: Cell<&'static Cells> = const { Cell::new(&UNREGISTERED) };
+    static EXIT: ExitGuard = const { ExitGuard };
 }
 
 static UNREGISTERED: Cells = Cells::sentinel();

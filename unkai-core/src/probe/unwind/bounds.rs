@@ -4,7 +4,7 @@
 //! and kept in a thread-local. On a stack that is not the thread's own (a hand-made one of a coroutine) the end is not
 //! known: there the kernel reads for us, which is slower and cannot fault.
 
-use local::STACK;
+use std::cell::Cell;
 
 use super::Registers;
 
@@ -56,17 +56,9 @@ impl Readable {
     }
 }
 
-#[allow(
-    clippy::disallowed_macros,
-    reason = "one of the two places for a thread-local"
-)]
-mod local {
-    use std::cell::Cell;
-
-    thread_local! {
-        /// The lowest address and the end of this thread's stack, once they were asked for.
-        pub(super) static STACK: Cell<Option<(u64, u64)>> = const { Cell::new(None) };
-    }
+thread_local! {
+    /// The lowest address and the end of this thread's stack, once they were asked for.
+    static STACK: Cell<Option<(u64, u64)>> = const { Cell::new(None) };
 }
 
 /// Frames further out than this on a hand-made stack are not looked for.
