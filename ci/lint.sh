@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Formatting, lints, documentation, and every combination of features that a user may choose. Nothing may warn.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+ci/setup.sh
+cargo fmt --all --check
+cargo clippy --workspace --all-targets --quiet -- -D warnings
+for features in "" global allocator report global,allocator global,report allocator,report; do
+    echo "features of unkai: ${features:-none}"
+    cargo clippy --quiet -p unkai --lib --no-default-features --features "$features" -- -D warnings
+done
+cargo clippy --quiet -p unkai-core -- -D warnings
+cargo clippy --quiet -p unkai-global -- -D warnings
+cargo clippy --quiet -p unkai-report --no-default-features -- -D warnings
+RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps
+echo "lint: clean"

@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# All tests of all crates, on stable: unit, whole-program, statistical and documentation tests.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+ci/setup.sh
+exec cargo test --workspace "$@"
