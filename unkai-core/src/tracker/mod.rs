@@ -40,6 +40,8 @@ mod view;
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
+use crossbeam_utils::CachePadded;
+
 use crate::config::Config;
 use crate::losses::Cause;
 use crate::probe::clock::Clock;
@@ -63,7 +65,8 @@ pub(crate) struct Tracker {
     tables: OnceLock<Tables>,
     /// The tables could not be mapped: nothing is sampled, everything is counted.
     failed: AtomicBool,
-    control: Control,
+    /// Read by every slow path, so it does not share a line with what is written often.
+    control: CachePadded<Control>,
     shared: SharedCells,
     refused: AtomicU64,
     lost: Lost,
@@ -79,7 +82,8 @@ struct Tables {
     trie: Trie,
     sites: Sites,
     live: Live,
-    peak: Peak,
+    /// Written by all threads: a line of its own.
+    peak: CachePadded<Peak>,
 }
 
 /// Who calls a slow path, and with what.
@@ -103,7 +107,7 @@ impl Tables {
             trie: Trie::new(config.get_max_stack_nodes())?,
             sites: Sites::new(config.get_max_sites())?,
             live: Live::new(config.get_max_live_samples())?,
-            peak: Peak::new(),
+            peak: CachePadded::new(Peak::new()),
         })
     }
 }
@@ -113,7 +117,7 @@ impl Tracker {
         Self {
             tables: OnceLock::new(),
             failed: AtomicBool::new(false),
-            control: Control::new(),
+            control: CachePadded::new(Control::new()),
             shared: SharedCells::new(),
             refused: AtomicU64::new(0),
             lost: Lost::new(),
