@@ -52,10 +52,10 @@ impl Config {
             max_threads: 1 << 15,
             // 24 bytes each: 6 MiB when full.
             max_stack_nodes: 1 << 18,
-            // 640 bytes each: 10 MiB when full.
+            // 512 bytes each: 8 MiB when full.
             max_sites: 1 << 14,
-            // 44 bytes each: 46 MiB when full, which 512 GiB of live heap would take at the default interval.
-            max_live_samples: 1 << 20,
+            // About 100 bytes each when full: 26 MiB, which 128 GiB of live heap would take at the default interval.
+            max_live_samples: 1 << 18,
             check_every_allocation: false,
             seed: None,
         }
@@ -143,7 +143,7 @@ impl Config {
     }
 
     /// Threads alive at once that get counters of their own; further ones are counted on shared counters (slower, exact)
-    /// and not sampled. 256 bytes each. Default: 32,768.
+    /// and not sampled. 128 bytes each. Default: 32,768.
     ///
     /// # Panics
     /// If `threads` is zero or above 2²⁰.
@@ -170,7 +170,8 @@ impl Config {
         self
     }
 
-    /// Distinct call stacks that are counted apart; those beyond go to the site "other". Default: 16,384.
+    /// Distinct call stacks that are counted apart; those beyond go to the site "other". 512 bytes each.
+    /// Default: 16,384.
     ///
     /// # Panics
     /// If `sites` is below 4 or above 2²⁰.
@@ -180,7 +181,8 @@ impl Config {
         self
     }
 
-    /// Sampled blocks that can be live at once; further samples are dropped and counted as lost. Default: 1,048,576.
+    /// Sampled blocks that can be live at once; further samples are dropped and counted as lost. Up to
+    /// 110 bytes each. Default: 262,144.
     ///
     /// # Panics
     /// If `blocks` is below 16 or above 2²⁶.

@@ -277,7 +277,7 @@ impl DurationHistogram {
     }
 }
 
-/// Memory that unkai itself uses, outside the program's heap.
+/// Memory that unkai itself uses: its tables beside the program's heap, and the unwinder's part on it (in the totals).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OwnMemory {

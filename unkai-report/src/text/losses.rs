@@ -34,11 +34,7 @@ pub(super) fn write_own_memory(
         ("sites", own.sites),
         ("live samples", own.live_blocks),
     ];
-    heading(
-        "unkai's own memory, outside of the totals",
-        options.width,
-        out,
-    )?;
+    heading("unkai's own memory", options.width, out)?;
     writeln!(
         out,
         "{:14}{:>11} {:>11} {:>8} {:>12} {:>12}",
@@ -53,7 +49,11 @@ pub(super) fn write_own_memory(
     let unwinder = bytes(own.unwinder_bytes as f64);
     writeln!(out, "  {:<12}{unwinder:>11}", "unwinder")?;
     let (used, most) = (bytes(used as f64), bytes(most as f64));
-    writeln!(out, "  {:<12}{used:>11} {most:>11}", "together")
+    writeln!(out, "  {:<12}{used:>11} {most:>11}", "together")?;
+    writeln!(
+        out,
+        "  The unwinder's part is on the program's heap and in the totals; the tables are beside it."
+    )
 }
 
 fn write_table(name: &str, table: &TableUse, out: &mut dyn io::Write) -> io::Result<()> {
