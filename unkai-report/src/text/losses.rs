@@ -50,10 +50,9 @@ pub(super) fn write_own_memory(
     writeln!(out, "  {:<12}{unwinder:>11}", "unwinder")?;
     let (used, most) = (bytes(used as f64), bytes(most as f64));
     writeln!(out, "  {:<12}{used:>11} {most:>11}", "together")?;
-    writeln!(
-        out,
-        "  The unwinder's part is on the program's heap and in the totals; the tables are beside it."
-    )
+    let note =
+        "The unwinder's part is on the program's heap and in the totals; the tables are beside it.";
+    paragraph("  ", note, options.width, out)
 }
 
 fn write_table(name: &str, table: &TableUse, out: &mut dyn io::Write) -> io::Result<()> {
