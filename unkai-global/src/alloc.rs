@@ -85,7 +85,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for UnkaiGlobalAlloc<A> {
         let cells = process::cells();
         if cells.count_alloc(layout.size()) {
             // SAFETY: the caller's promise is passed on; `cells` are this thread's, and were counted on.
-            return unsafe { self.alloc_slow(cells, layout) };
+            return unsafe { Self::alloc_slow(layout.size(), layout.align(), cells, self) };
         }
         // SAFETY: the caller's promise is passed on.
         unsafe { self.inner.0.alloc(layout) }
@@ -96,7 +96,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for UnkaiGlobalAlloc<A> {
         let cells = process::cells();
         if cells.count_alloc(layout.size()) {
             // SAFETY: the caller's promise is passed on; `cells` are this thread's, and were counted on.
-            return unsafe { self.alloc_zeroed_slow(cells, layout) };
+            return unsafe { Self::alloc_zeroed_slow(layout.size(), layout.align(), cells, self) };
         }
         // SAFETY: the caller's promise is passed on.
         unsafe { self.inner.0.alloc_zeroed(layout) }
@@ -107,7 +107,9 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for UnkaiGlobalAlloc<A> {
         let cells = process::cells();
         if cells.count_dealloc(block as usize, layout.size(), layout.align()) {
             // SAFETY: the caller's promise is passed on; `cells` are this thread's, and were counted on.
-            return unsafe { self.dealloc_slow(cells, block, layout) };
+            return unsafe {
+                Self::dealloc_slow(block, layout.size(), layout.align(), cells, self)
+            };
         }
         // SAFETY: the caller's promise is passed on: a block that is not looked up is the inner allocator's as it is.
         unsafe { self.inner.0.dealloc(block, layout) }
@@ -118,55 +120,78 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for UnkaiGlobalAlloc<A> {
         let cells = process::cells();
         if cells.count_realloc(block as usize, layout.size(), layout.align(), new_size) {
             // SAFETY: the caller's promise is passed on; `cells` are this thread's, and were counted on.
-            return unsafe { self.realloc_slow(cells, block, layout, new_size) };
+            return unsafe {
+                Self::realloc_slow(block, layout.size(), layout.align(), new_size, cells, self)
+            };
         }
         // SAFETY: the caller's promise is passed on: a block that is not looked up is the inner allocator's as it is.
         unsafe { self.inner.0.realloc(block, layout, new_size) }
     }
 }
 
-// The slow halves. Out of line, so that the fast ones save no register and end in a tail call; each takes the registers
-// itself, so that the first frame of a stack is the caller of the allocator.
+// The slow halves. Out of line, so that the fast ones save no register and end in a tail call. Their parameters come in the
+// order in which the compiler passes them to an allocator, and what the fast half adds comes last, so that it need not move
+// any. Each takes the registers itself, so that the first frame of a stack is the caller of the allocator.
 impl<A: GlobalAlloc> UnkaiGlobalAlloc<A> {
     #[cold]
     #[inline(never)]
-    unsafe fn alloc_slow(&self, cells: &'static Cells, layout: Layout) -> *mut u8 {
+    unsafe fn alloc_slow(size: usize, align: usize, cells: &'static Cells, this: &Self) -> *mut u8 {
         let registers = Registers::capture();
+        // SAFETY: these are the parts of a layout.
+        let layout = unsafe { Layout::from_size_align_unchecked(size, align) };
         // SAFETY: the caller's promise is passed on.
-        unsafe { process::alloc(&self.inner, &self.config, cells, &registers, layout, false) }
+        unsafe { process::alloc(&this.inner, &this.config, cells, &registers, layout, false) }
     }
 
     #[cold]
     #[inline(never)]
-    unsafe fn alloc_zeroed_slow(&self, cells: &'static Cells, layout: Layout) -> *mut u8 {
+    unsafe fn alloc_zeroed_slow(
+        size: usize,
+        align: usize,
+        cells: &'static Cells,
+        this: &Self,
+    ) -> *mut u8 {
         let registers = Registers::capture();
+        // SAFETY: these are the parts of a layout.
+        let layout = unsafe { Layout::from_size_align_unchecked(size, align) };
         // SAFETY: the caller's promise is passed on.
-        unsafe { process::alloc(&self.inner, &self.config, cells, &registers, layout, true) }
+        unsafe { process::alloc(&this.inner, &this.config, cells, &registers, layout, true) }
     }
 
     #[cold]
     #[inline(never)]
-    unsafe fn dealloc_slow(&self, cells: &'static Cells, block: *mut u8, layout: Layout) {
+    unsafe fn dealloc_slow(
+        block: *mut u8,
+        size: usize,
+        align: usize,
+        cells: &'static Cells,
+        this: &Self,
+    ) {
         let registers = Registers::capture();
+        // SAFETY: these are the parts of a layout.
+        let layout = unsafe { Layout::from_size_align_unchecked(size, align) };
         // SAFETY: the caller's promise is passed on.
-        unsafe { process::dealloc(&self.inner, &self.config, cells, &registers, block, layout) }
+        unsafe { process::dealloc(&this.inner, &this.config, cells, &registers, block, layout) }
     }
 
     #[cold]
     #[inline(never)]
     unsafe fn realloc_slow(
-        &self,
-        cells: &'static Cells,
         block: *mut u8,
-        layout: Layout,
+        size: usize,
+        align: usize,
         new_size: usize,
+        cells: &'static Cells,
+        this: &Self,
     ) -> *mut u8 {
         let registers = Registers::capture();
+        // SAFETY: these are the parts of a layout.
+        let layout = unsafe { Layout::from_size_align_unchecked(size, align) };
         // SAFETY: the caller's promise is passed on.
         unsafe {
             process::realloc(
-                &self.inner,
-                &self.config,
+                &this.inner,
+                &this.config,
                 cells,
                 &registers,
                 block,

@@ -80,9 +80,40 @@ impl Meter {
             self.blocks.load(Ordering::Relaxed).wrapping_add(1),
             Ordering::Relaxed,
         );
+        self.count_down(bytes)
+    }
+
+    /// Subtracts `bytes` from what is left. Returns whether that is below zero now.
+    #[inline(always)]
+    #[cfg(not(all(target_arch = "x86_64", not(any(loom, miri)))))]
+    fn count_down(&self, bytes: usize) -> bool {
         let left = self.left.load(Ordering::Relaxed).wrapping_sub(bytes as i64);
         self.left.store(left, Ordering::Relaxed);
         left < 0
+    }
+
+    /// Subtracts `bytes` from what is left. Returns whether that is below zero now.
+    ///
+    /// The compiler does not branch on the flags of a subtraction in memory where that memory is atomic: it would load,
+    /// subtract, store and test. Two instructions do.
+    #[inline(always)]
+    #[cfg(all(target_arch = "x86_64", not(any(loom, miri))))]
+    fn count_down(&self, bytes: usize) -> bool {
+        // SAFETY: one aligned word that lives as long as `self` is read and then written, each of which is atomic on this
+        // architecture, as with the relaxed load and store of the portable version; no other writer exists. The block of
+        // the label returns, so control never falls out of it. The stack is not touched; the flags are taken to change.
+        unsafe {
+            std::arch::asm!(
+                "sub qword ptr [{meter} + {left}], {bytes}",
+                "js {below_zero}",
+                meter = in(reg) std::ptr::from_ref(self),
+                left = const std::mem::offset_of!(Meter, left),
+                bytes = in(reg) bytes,
+                below_zero = label { return true },
+                options(nostack),
+            );
+        }
+        false
     }
 
     fn total(&self) -> Amount {
