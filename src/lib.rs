@@ -2,8 +2,8 @@
 
 #[cfg(feature = "global")]
 pub use unkai_core::{
-    Amount, Cause, Config, DurationHistogram, Estimate, Losses, OwnMemory, Sampling, SamplingStatus,
-    Site, Snapshot, TableUse, Totals, UnwinderKind, UnwindingStatus,
+    Amount, Cause, Config, DurationHistogram, Estimate, Losses, OwnMemory, Sampling,
+    SamplingStatus, Site, Snapshot, TableUse, Totals, UnwinderKind, UnwindingStatus,
 };
 
 #[cfg(feature = "global")]

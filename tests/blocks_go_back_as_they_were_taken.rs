@@ -14,8 +14,10 @@ use support::random::Random;
 use unkai::{Cause, Config, UnkaiGlobalAlloc};
 
 #[global_allocator]
-static HEAP: Outer<UnkaiGlobalAlloc<Checking>> =
-    Outer::new(UnkaiGlobalAlloc::with_config(Checking::new(), Config::new().seed(11)));
+static HEAP: Outer<UnkaiGlobalAlloc<Checking>> = Outer::new(UnkaiGlobalAlloc::with_config(
+    Checking::new(),
+    Config::new().seed(11),
+));
 
 /// One block of the program: where it is, how it was requested, and the byte that it is filled with.
 #[derive(Debug)]
@@ -29,13 +31,25 @@ impl Block {
     fn new(random: &mut Random, most: usize) -> Option<Self> {
         let layout = Layout::from_size_align(random.size(most), 1 << random.below(17)).unwrap();
         let zeroed = random.below(2) == 0;
-        // SAFETY: the layout is not empty.
-        let pointer = unsafe { if zeroed { HEAP.alloc_zeroed(layout) } else { HEAP.alloc(layout) } };
+        let pointer = if zeroed {
+            // SAFETY: the layout is not empty.
+            unsafe { HEAP.alloc_zeroed(layout) }
+        } else {
+            // SAFETY: the layout is not empty.
+            unsafe { HEAP.alloc(layout) }
+        };
         if pointer.is_null() {
             return None;
         }
-        let block = Self { address: pointer as usize, layout, fill: random.next() as u8 };
-        assert!(block.address.is_multiple_of(layout.align()), "{block:?} is misaligned");
+        let block = Self {
+            address: pointer as usize,
+            layout,
+            fill: random.next() as u8,
+        };
+        assert!(
+            block.address.is_multiple_of(layout.align()),
+            "{block:?} is misaligned"
+        );
         if zeroed {
             block.check(0);
         }
@@ -55,8 +69,15 @@ impl Block {
         let kept = self.layout.size().min(new_size);
         let kept_places = self.offsets();
         let layout = Layout::from_size_align(new_size, self.layout.align()).unwrap();
-        *self = Self { address: resized as usize, layout, fill: self.fill };
-        assert!(self.address.is_multiple_of(layout.align()), "{self:?} is misaligned");
+        *self = Self {
+            address: resized as usize,
+            layout,
+            fill: self.fill,
+        };
+        assert!(
+            self.address.is_multiple_of(layout.align()),
+            "{self:?} is misaligned"
+        );
         self.check_below(kept, kept_places, self.fill);
         self.fill();
     }
@@ -71,8 +92,14 @@ impl Block {
     /// large one.
     fn offsets(&self) -> impl Iterator<Item = usize> + use<> {
         let size = self.layout.size();
-        let (edge, step) = if size <= 16 << 10 { (size, size) } else { (64, 1000) };
-        (0..edge).chain((edge..size).step_by(step)).chain(size.saturating_sub(64)..size)
+        let (edge, step) = if size <= 16 << 10 {
+            (size, size)
+        } else {
+            (64, 1000)
+        };
+        (0..edge)
+            .chain((edge..size).step_by(step))
+            .chain(size.saturating_sub(64)..size)
     }
 
     fn fill(&self) {
@@ -101,7 +128,11 @@ fn work(seed: u64, steps: u64, send: &Sender<Block>, receive: &Receiver<Block>) 
     let mut blocks = Vec::new();
     for _ in 0..steps {
         // Large sizes now and then only: touching them is slow.
-        let most = if random.below(200) == 0 { 64 << 20 } else { 100 << 10 };
+        let most = if random.below(200) == 0 {
+            64 << 20
+        } else {
+            100 << 10
+        };
         match random.below(10) {
             0..4 => blocks.extend(Block::new(&mut random, most)),
             4..6 if !blocks.is_empty() => {
@@ -146,21 +177,36 @@ fn several_threads_work(seed: u64, steps: u64) {
 fn nothing_is_amiss(before: (i64, usize), context: &str) {
     let usage = HEAP.inner.usage();
     let (allocated, freed) = (HEAP.allocated(), HEAP.freed());
-    assert_eq!((usage.allocated.bytes, usage.allocated.blocks), allocated, "{context}");
+    assert_eq!(
+        (usage.allocated.bytes, usage.allocated.blocks),
+        allocated,
+        "{context}"
+    );
     assert_eq!((usage.freed.bytes, usage.freed.blocks), freed, "{context}");
     let snapshot = HEAP.inner.snapshot();
-    for cause in [Cause::FreeMissed, Cause::LayoutMismatch, Cause::LiveTableFull] {
+    for cause in [
+        Cause::FreeMissed,
+        Cause::LayoutMismatch,
+        Cause::LiveTableFull,
+    ] {
         assert_eq!(snapshot.losses.of(cause), 0, "{context}: {cause:?}");
     }
     // The harness itself holds a few blocks more or less.
     let live = HEAP.inner.inner().live_blocks();
-    assert!(live.abs_diff(before.1) < 200, "{context}: {live} blocks, {} before", before.1);
+    assert!(
+        live.abs_diff(before.1) < 200,
+        "{context}: {live} blocks, {} before",
+        before.1
+    );
     assert_eq!(HEAP.nested(), 0, "{context}");
 }
 
 #[test]
 fn blocks_go_back_as_they_were_taken() {
-    let before = (HEAP.inner.usage().live_bytes(), HEAP.inner.inner().live_blocks());
+    let before = (
+        HEAP.inner.usage().live_bytes(),
+        HEAP.inner.inner().live_blocks(),
+    );
     for (index, interval) in [1, 3_000, 40_000, 512 << 10, 0].into_iter().enumerate() {
         HEAP.inner.set_sampling_interval(interval);
         several_threads_work(index as u64 + 1, 6_000);
@@ -200,7 +246,20 @@ fn blocks_go_back_as_they_were_taken() {
         HEAP.inner.inner().refuse_every(0);
     }
     let live = HEAP.inner.inner().live_blocks();
-    assert!(live.abs_diff(before.1) < 200, "{live} blocks, {} before", before.1);
-    let samples: i64 = HEAP.inner.snapshot().sites.iter().map(|site| site.live.samples).sum();
-    assert!(samples < 200, "{samples} samples are live, but the blocks are gone");
+    assert!(
+        live.abs_diff(before.1) < 200,
+        "{live} blocks, {} before",
+        before.1
+    );
+    let samples: i64 = HEAP
+        .inner
+        .snapshot()
+        .sites
+        .iter()
+        .map(|site| site.live.samples)
+        .sum();
+    assert!(
+        samples < 200,
+        "{samples} samples are live, but the blocks are gone"
+    );
 }

@@ -10,8 +10,10 @@ use support::outer::Outer;
 use unkai::{Cause, Config, UnkaiGlobalAlloc};
 
 #[global_allocator]
-static HEAP: Outer<UnkaiGlobalAlloc<System>> =
-    Outer::new(UnkaiGlobalAlloc::with_config(System, Config::new().sample_every_block()));
+static HEAP: Outer<UnkaiGlobalAlloc<System>> = Outer::new(UnkaiGlobalAlloc::with_config(
+    System,
+    Config::new().sample_every_block(),
+));
 
 thread_local! {
     static EARLY: AtExit = const { AtExit };
@@ -22,7 +24,10 @@ struct AtExit;
 
 impl Drop for AtExit {
     fn drop(&mut self) {
-        std::hint::black_box(format!("allocated while a thread ends: {:?}", vec![1, 2, 3]));
+        std::hint::black_box(format!(
+            "allocated while a thread ends: {:?}",
+            vec![1, 2, 3]
+        ));
     }
 }
 
@@ -67,7 +72,10 @@ fn nothing_reenters() {
         std::hint::black_box(HEAP.inner.report_addr());
     }
     let snapshot = HEAP.inner.snapshot();
-    assert!(snapshot.sites.len() > 20, "something must have been sampled");
+    assert!(
+        snapshot.sites.len() > 20,
+        "something must have been sampled"
+    );
     assert_eq!(HEAP.nested(), 0, "an allocation within an allocation");
     assert_eq!(snapshot.losses.of(Cause::Reentered), 0);
     assert_eq!(snapshot.losses.of(Cause::FreeMissed), 0);
@@ -88,8 +96,10 @@ fn a_nested_call_would_be_noticed() {
         unsafe fn alloc(&self, layout: std::alloc::Layout) -> *mut u8 {
             if layout.size() == 24 {
                 let inner = std::alloc::Layout::new::<u8>();
-                // SAFETY: the layout is not empty, and the block is freed with it.
-                unsafe { NESTING.dealloc(NESTING.alloc(inner), inner) };
+                // SAFETY: the layout is not empty.
+                let nested = unsafe { NESTING.alloc(inner) };
+                // SAFETY: allocated above with this layout.
+                unsafe { NESTING.dealloc(nested, inner) };
             }
             // SAFETY: passed on.
             unsafe { System.alloc(layout) }
@@ -102,7 +112,9 @@ fn a_nested_call_would_be_noticed() {
     }
     use std::alloc::GlobalAlloc;
     let layout = std::alloc::Layout::new::<[u64; 3]>();
-    // SAFETY: the layout is not empty, and the block is freed with it.
-    unsafe { NESTING.dealloc(NESTING.alloc(layout), layout) };
+    // SAFETY: the layout is not empty.
+    let block = unsafe { NESTING.alloc(layout) };
+    // SAFETY: allocated above with this layout.
+    unsafe { NESTING.dealloc(block, layout) };
     assert_eq!(NESTING.nested(), 2);
 }

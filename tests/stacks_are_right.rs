@@ -45,8 +45,13 @@ fn recurse(depth: usize) -> (Vec<u64>, Vec<u8>) {
 
 /// The stack of the one live block of the telling size.
 fn sampled(snapshot: &Snapshot) -> Vec<u64> {
-    let mut sites = snapshot.sites.iter().filter(|site| site.live.bytes == TELLING as f64);
-    let site = sites.next().expect("the telling block is a site of its own");
+    let mut sites = snapshot
+        .sites
+        .iter()
+        .filter(|site| site.live.bytes == TELLING as f64);
+    let site = sites
+        .next()
+        .expect("the telling block is a site of its own");
     assert!(sites.next().is_none());
     site.stack.clone()
 }
@@ -56,8 +61,15 @@ fn sampled(snapshot: &Snapshot) -> Vec<u64> {
 /// The innermost ones differ: the two calls are at different places, and one leads through `Vec`.
 fn common_part(ours: &[u64], theirs: &[u64]) -> (Vec<u64>, Vec<u64>) {
     let common = |one: &[u64], other: &[u64]| -> Vec<u64> {
-        let first = one.iter().position(|frame| other.contains(frame)).expect("a common frame");
-        one[first..].iter().copied().filter(|&frame| frame != 0).collect()
+        let first = one
+            .iter()
+            .position(|frame| other.contains(frame))
+            .expect("a common frame");
+        one[first..]
+            .iter()
+            .copied()
+            .filter(|&frame| frame != 0)
+            .collect()
     };
     (common(ours, theirs), common(theirs, ours))
 }
@@ -67,10 +79,17 @@ fn agree(depth: usize) {
     let snapshot = HEAP.snapshot();
     let ours = sampled(&snapshot);
     let (ours, theirs) = common_part(&ours, &theirs);
-    assert!(ours.len() > depth, "{} frames for a recursion of {depth}", ours.len());
+    assert!(
+        ours.len() > depth,
+        "{} frames for a recursion of {depth}",
+        ours.len()
+    );
     if snapshot.unwinding.kind == UnwinderKind::FramePointers {
         // The C library's start-up code keeps no frame pointers, so the outermost frames may be missing.
-        assert!(theirs.starts_with(&ours) && theirs.len() <= ours.len() + 4, "{ours:x?} {theirs:x?}");
+        assert!(
+            theirs.starts_with(&ours) && theirs.len() <= ours.len() + 4,
+            "{ours:x?} {theirs:x?}"
+        );
     } else {
         assert_eq!(ours, theirs);
     }
@@ -84,7 +103,9 @@ fn stacks_agree_with_the_backtrace_crate() {
         agree(depth);
     }
     // On a thread of its own, and again once frame pointers may have been proven.
-    std::thread::spawn(|| (0..60).for_each(|depth| agree(depth % 40))).join().unwrap();
+    std::thread::spawn(|| (0..60).for_each(|depth| agree(depth % 40)))
+        .join()
+        .unwrap();
 }
 
 #[test]
@@ -108,7 +129,12 @@ fn every_sample_has_a_stack() {
     let _one = one_at_a_time();
     drop(recurse(10));
     let snapshot = HEAP.snapshot();
-    assert_eq!(snapshot.losses.of(Cause::StackMissing), 0, "{:?}", snapshot.losses);
+    assert_eq!(
+        snapshot.losses.of(Cause::StackMissing),
+        0,
+        "{:?}",
+        snapshot.losses
+    );
 }
 
 /// A library that calls back, compiled and loaded now: before and after unkai has read its tables, a stack leads through
@@ -123,9 +149,16 @@ fn stacks_lead_through_a_library_that_is_loaded_late() {
     let folder = std::env::temp_dir().join(format!("unkai-late-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let (source, library) = (folder.join("late.c"), folder.join("liblate.so"));
-    std::fs::write(&source, "int call_back(int (*f)(void)) { volatile int r = f(); return r + 1; }\n").unwrap();
-    let compiled =
-        Command::new("cc").args(["-O2", "-shared", "-fPIC", "-o"]).arg(&library).arg(&source).status();
+    std::fs::write(
+        &source,
+        "int call_back(int (*f)(void)) { volatile int r = f(); return r + 1; }\n",
+    )
+    .unwrap();
+    let compiled = Command::new("cc")
+        .args(["-O2", "-shared", "-fPIC", "-o"])
+        .arg(&library)
+        .arg(&source)
+        .status();
     if !compiled.is_ok_and(|status| status.success()) {
         println!("skipped: no C compiler");
         return;
@@ -155,11 +188,17 @@ fn stacks_lead_through_a_library_that_is_loaded_late() {
         let ours = sampled(&snapshot);
         let (ours, theirs) = common_part(&ours, &theirs);
         let test = stacks_lead_through_a_library_that_is_loaded_late as fn() as usize as u64;
-        let through = ours.iter().filter(|&&frame| theirs.contains(&frame)).count();
+        let through = ours
+            .iter()
+            .filter(|&&frame| theirs.contains(&frame))
+            .count();
         if snapshot.unwinding.kind != UnwinderKind::FramePointers {
             assert_eq!(ours, theirs);
         }
-        assert!(through > 3 && ours.iter().any(|&frame| frame >= test), "{ours:x?}");
+        assert!(
+            through > 3 && ours.iter().any(|&frame| frame >= test),
+            "{ours:x?}"
+        );
         drop(block);
     }
     std::fs::remove_dir_all(&folder).unwrap();

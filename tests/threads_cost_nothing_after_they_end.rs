@@ -38,12 +38,22 @@ fn ten_thousand_threads_leave_nothing_behind() {
     });
     // A joined thread may still be ending when the next ones begin: a few more cells than threads at once, not more.
     let cells = after.own_memory.threads.entries;
-    assert!(cells <= 60, "{cells} threads have cells, but ten run at once");
+    assert!(
+        cells <= 60,
+        "{cells} threads have cells, but ten run at once"
+    );
     let tables = |snapshot: &unkai::Snapshot| {
         let own = snapshot.own_memory;
         own.stacks.entries + own.sites.entries
     };
     let grown = tables(&after) - tables(&before);
-    assert!(grown < 200, "{grown} more entries in the tables for the same work");
-    assert!(after.own_memory.used_bytes() < 2 << 20, "{} bytes", after.own_memory.used_bytes());
+    assert!(
+        grown < 200,
+        "{grown} more entries in the tables for the same work"
+    );
+    assert!(
+        after.own_memory.used_bytes() < 2 << 20,
+        "{} bytes",
+        after.own_memory.used_bytes()
+    );
 }

@@ -14,7 +14,10 @@ use unkai::{Cause, Config, UnkaiGlobalAlloc};
 static HEAP: Outer<UnkaiGlobalAlloc<MiMalloc>> = Outer::new(UnkaiGlobalAlloc::with_config(
     MiMalloc,
     // Fewer cells than threads in one of the cases below.
-    Config::new().sampling_interval(64 << 10).max_threads(48).seed(3),
+    Config::new()
+        .sampling_interval(64 << 10)
+        .max_threads(48)
+        .seed(3),
 ));
 
 /// The totals and the independent count, once both stand still. Threads that have been joined may still be ending.
@@ -41,7 +44,9 @@ struct LastWords;
 
 impl Drop for LastWords {
     fn drop(&mut self) {
-        let words: Vec<String> = (0..20).map(|n| format!("the last words, number {n}")).collect();
+        let words: Vec<String> = (0..20)
+            .map(|n| format!("the last words, number {n}"))
+            .collect();
         std::hint::black_box(&words);
         // Another thread-local, first used while the thread ends.
         LATE.with_borrow_mut(|kept| kept.push(vec![1; 300]));
@@ -72,8 +77,9 @@ fn totals_are_exact() {
 
     // Millions of operations on threads that come and go; what they leave behind is freed here.
     for round in 0..8 {
-        let threads: Vec<_> =
-            (0..4).map(|n| std::thread::spawn(move || churn(round * 10 + n, 100_000))).collect();
+        let threads: Vec<_> = (0..4)
+            .map(|n| std::thread::spawn(move || churn(round * 10 + n, 100_000)))
+            .collect();
         for thread in threads {
             drop(thread.join().unwrap());
         }
@@ -88,7 +94,9 @@ fn totals_are_exact() {
         }
     });
     for _ in 0..100 {
-        sender.send((0..1000).map(|_| Box::new([0; 40])).collect()).unwrap();
+        sender
+            .send((0..1000).map(|_| Box::new([0; 40])).collect())
+            .unwrap();
     }
     drop(sender);
     frees_only.join().unwrap();
@@ -130,7 +138,10 @@ fn totals_are_exact() {
     });
     agree("after more threads than cells");
     let snapshot = HEAP.inner.snapshot();
-    assert!(snapshot.losses.of(Cause::ThreadNotSampled) > 0, "no thread was without cells");
+    assert!(
+        snapshot.losses.of(Cause::ThreadNotSampled) > 0,
+        "no thread was without cells"
+    );
     assert_eq!(snapshot.own_memory.threads.entries, 48);
 
     // Large blocks, growth and shrinking in place or not, and requests that cannot be served.
@@ -142,9 +153,17 @@ fn totals_are_exact() {
     drop(grown);
     let refused = HEAP.inner.usage().refused_requests;
     let mut impossible: Vec<u8> = Vec::new();
-    assert!(impossible.try_reserve_exact(isize::MAX as usize - 4096).is_err());
+    assert!(
+        impossible
+            .try_reserve_exact(isize::MAX as usize - 4096)
+            .is_err()
+    );
     impossible.push(1);
-    assert!(impossible.try_reserve_exact(isize::MAX as usize - 4096).is_err());
+    assert!(
+        impossible
+            .try_reserve_exact(isize::MAX as usize - 4096)
+            .is_err()
+    );
     assert_eq!(HEAP.inner.usage().refused_requests, refused + 2);
     agree("after refused requests");
 

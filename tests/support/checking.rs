@@ -60,7 +60,9 @@ impl Checking {
     /// Blocks that were given and not taken back.
     pub fn live_blocks(&self) -> usize {
         let count = |shard: &Mutex<Option<Blocks>>| {
-            shard.lock().map_or(0, |blocks| blocks.as_ref().map_or(0, HashMap::len))
+            shard
+                .lock()
+                .map_or(0, |blocks| blocks.as_ref().map_or(0, HashMap::len))
         };
         self.blocks.iter().map(count).sum()
     }
@@ -80,7 +82,9 @@ impl Checking {
 
     fn with<R>(&self, block: *mut u8, action: impl FnOnce(&mut Blocks) -> R) -> R {
         let shard = &self.blocks[(block as usize >> 4) % SHARDS];
-        let mut blocks = shard.lock().unwrap_or_else(|_| fail("a check panicked", block));
+        let mut blocks = shard
+            .lock()
+            .unwrap_or_else(|_| fail("a check panicked", block));
         action(blocks.get_or_insert_with(|| HashMap::with_hasher_in(Default::default(), Private)))
     }
 
@@ -91,7 +95,10 @@ impl Checking {
         if !(block as usize).is_multiple_of(given.layout.align()) {
             fail("the inner allocator misaligned a block", block);
         }
-        if self.with(block, |blocks| blocks.insert(block as usize, given)).is_some() {
+        if self
+            .with(block, |blocks| blocks.insert(block as usize, given))
+            .is_some()
+        {
             fail("a block was given twice", block);
         }
         block
@@ -100,7 +107,9 @@ impl Checking {
     fn take(&self, block: *mut u8, layout: Layout) -> Origin {
         match self.with(block, |blocks| blocks.remove(&(block as usize))) {
             None => fail("a block came back that was never given, or twice", block),
-            Some(given) if given.layout != layout => fail("a block came back with another layout", block),
+            Some(given) if given.layout != layout => {
+                fail("a block came back with another layout", block)
+            }
             Some(given) => given.origin,
         }
     }
@@ -109,14 +118,18 @@ impl Checking {
 // SAFETY: hands every call over to the allocator that a block comes from, or refuses it.
 unsafe impl GlobalAlloc for Checking {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let Some(origin) = self.next() else { return std::ptr::null_mut() };
+        let Some(origin) = self.next() else {
+            return std::ptr::null_mut();
+        };
         // SAFETY: passed on.
         let block = unsafe { origin.heap().alloc(layout) };
         self.give(block, Given { layout, origin })
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        let Some(origin) = self.next() else { return std::ptr::null_mut() };
+        let Some(origin) = self.next() else {
+            return std::ptr::null_mut();
+        };
         // SAFETY: passed on.
         let block = unsafe { origin.heap().alloc_zeroed(layout) };
         self.give(block, Given { layout, origin })
@@ -142,7 +155,13 @@ unsafe impl GlobalAlloc for Checking {
             self.give(block, Given { layout, origin });
             return resized;
         }
-        self.give(resized, Given { layout: wanted, origin })
+        self.give(
+            resized,
+            Given {
+                layout: wanted,
+                origin,
+            },
+        )
     }
 }
 
@@ -168,7 +187,10 @@ unsafe impl Allocator for Private {
         // SAFETY: the size is above zero.
         let block = unsafe { System.alloc(layout) };
         let block = std::ptr::NonNull::new(block).ok_or(AllocError)?;
-        Ok(std::ptr::NonNull::slice_from_raw_parts(block, layout.size()))
+        Ok(std::ptr::NonNull::slice_from_raw_parts(
+            block,
+            layout.size(),
+        ))
     }
 
     unsafe fn deallocate(&self, block: std::ptr::NonNull<u8>, layout: Layout) {

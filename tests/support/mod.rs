@@ -14,7 +14,10 @@ pub mod random;
 pub fn eventually(what: &str, mut check: impl FnMut() -> bool) {
     let start = std::time::Instant::now();
     while !check() {
-        assert!(start.elapsed().as_secs() < 10, "{what}: not within ten seconds");
+        assert!(
+            start.elapsed().as_secs() < 10,
+            "{what}: not within ten seconds"
+        );
         std::thread::yield_now();
     }
 }

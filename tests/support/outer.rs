@@ -34,7 +34,10 @@ impl<A> Outer<A> {
 
     /// Everything allocated.
     pub fn allocated(&self) -> Count {
-        (self.allocated[0].load(SeqCst), self.allocated[1].load(SeqCst))
+        (
+            self.allocated[0].load(SeqCst),
+            self.allocated[1].load(SeqCst),
+        )
     }
 
     /// Everything freed.
