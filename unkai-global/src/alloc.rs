@@ -39,8 +39,9 @@ impl<A> UnkaiGlobalAlloc<A> {
     /// The constructor of version 0.2.0; new code is clearer with [`UnkaiGlobalAlloc::with_config`].
     ///
     /// On average one allocation in `sample_rate` is captured (0 captures none). The innermost `skip_stack` frames are
-    /// left out, the two of unkai's own among them, and at most `fetch_stack` are kept. Requests of `capture_threshold`
-    /// bytes or fewer are not captured; they are counted, and always freed.
+    /// left out, counted as that version counted them: the first five are those of the profiler itself, so that 5 begins
+    /// with the caller of the allocator, as it did. At most `fetch_stack` frames are kept. Requests of
+    /// `capture_threshold` bytes or fewer are not captured; they are counted, and always freed.
     ///
     /// Choosing by count instead of by bytes sends every allocation through the slow path, some nanoseconds long.
     ///
@@ -58,7 +59,7 @@ impl<A> UnkaiGlobalAlloc<A> {
         fetch_stack: usize,
         capture_threshold: usize,
     ) -> Self {
-        // A stack starts at the caller of the allocator, two frames out from where version 0.2.0 started.
+        // A stack now starts at the caller of the allocator by itself.
         let skip = skip_stack.saturating_sub(OWN_FRAMES);
         let most = clamp(fetch_stack, 1, unkai_core::MAX_FRAMES);
         let config = Config::new()
@@ -232,8 +233,9 @@ unsafe impl<A: GlobalAlloc> Heap for Inner<A> {
     }
 }
 
-/// Frames of unkai's own that version 0.2.0 counted into `skip_stack`.
-const OWN_FRAMES: usize = 2;
+/// Innermost frames that version 0.2.0 had in each stack and this one does not: those of `backtrace`, of unkai and of the
+/// allocator's entry points.
+const OWN_FRAMES: usize = 5;
 
 const fn clamp(value: usize, least: usize, most: usize) -> usize {
     if value < least {

@@ -206,7 +206,8 @@ impl Caches {
             // Acquire: pairs with the Release in `drop`.
             let free =
                 !slot.taken.load(Ordering::Relaxed) && !slot.taken.swap(true, Ordering::Acquire);
-            free.then_some(Taken { slot })
+            // Not `then_some`: a guard that is made and dropped would free another's slot.
+            free.then(|| Taken { slot })
         })
     }
 }
@@ -276,3 +277,37 @@ const MOST_CACHES: usize = 16;
 
 /// A cache's two boxes: 509 rules, and room for the rows of a table.
 const CACHE_BYTES: usize = 40 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cache_is_used_by_one_thread_at_a_time() {
+        let caches = Caches::new();
+        let users: Vec<AtomicU32> = caches.slots.iter().map(|_| AtomicU32::new(0)).collect();
+        let taken = AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..caches.slots.len() + 3 {
+                scope.spawn(|| {
+                    for _ in 0..20_000 {
+                        let Some(mut cache) = caches.take() else {
+                            continue;
+                        };
+                        let index = caches
+                            .slots
+                            .iter()
+                            .position(|slot| std::ptr::eq(slot, cache.slot));
+                        let user = &users[index.expect("a slot of these caches")];
+                        assert_eq!(user.fetch_add(1, Ordering::SeqCst), 0, "two at once");
+                        std::hint::black_box(cache.get());
+                        std::thread::yield_now();
+                        user.fetch_sub(1, Ordering::SeqCst);
+                        taken.fetch_add(1, Ordering::SeqCst);
+                    }
+                });
+            }
+        });
+        assert!(taken.into_inner() > 20_000);
+    }
+}
