@@ -72,48 +72,12 @@ pub(crate) enum Direction {
 }
 
 impl Meter {
-    /// Adds one block. Returns whether the slow path must look.
+    /// Adds one block.
     #[inline(always)]
-    fn count(&self, bytes: usize) -> bool {
+    fn count_block(&self) {
         // Single writer: a load and a store instead of a read-modify-write. Relaxed: a count is all there is to see.
-        self.blocks.store(
-            self.blocks.load(Ordering::Relaxed).wrapping_add(1),
-            Ordering::Relaxed,
-        );
-        self.count_down(bytes)
-    }
-
-    /// Subtracts `bytes` from what is left. Returns whether that is below zero now.
-    #[inline(always)]
-    #[cfg(not(all(target_arch = "x86_64", not(any(loom, miri)))))]
-    fn count_down(&self, bytes: usize) -> bool {
-        let left = self.left.load(Ordering::Relaxed).wrapping_sub(bytes as i64);
-        self.left.store(left, Ordering::Relaxed);
-        left < 0
-    }
-
-    /// Subtracts `bytes` from what is left. Returns whether that is below zero now.
-    ///
-    /// The compiler does not branch on the flags of a subtraction in memory where that memory is atomic: it would load,
-    /// subtract, store and test. Two instructions do.
-    #[inline(always)]
-    #[cfg(all(target_arch = "x86_64", not(any(loom, miri))))]
-    fn count_down(&self, bytes: usize) -> bool {
-        // SAFETY: one aligned word that lives as long as `self` is read and then written, each of which is atomic on this
-        // architecture, as with the relaxed load and store of the portable version; no other writer exists. The block of
-        // the label returns, so control never falls out of it. The stack is not touched; the flags are taken to change.
-        unsafe {
-            std::arch::asm!(
-                "sub qword ptr [{meter} + {left}], {bytes}",
-                "js {below_zero}",
-                meter = in(reg) std::ptr::from_ref(self),
-                left = const std::mem::offset_of!(Meter, left),
-                bytes = in(reg) bytes,
-                below_zero = label { return true },
-                options(nostack),
-            );
-        }
-        false
+        let blocks = self.blocks.load(Ordering::Relaxed);
+        self.blocks.store(blocks.wrapping_add(1), Ordering::Relaxed);
     }
 
     fn total(&self) -> Amount {
@@ -186,28 +150,98 @@ impl Cells {
     /// Counts an allocation of `bytes`. Returns whether the slow path must look.
     #[inline(always)]
     pub fn count_alloc(&self, bytes: usize) -> bool {
-        self.allocated.count(bytes)
+        self.allocated.count_block();
+        self.count_down::<ALLOCATED>(bytes)
     }
 
     /// Counts a free of `bytes` at `address`, which was requested with alignment `align`. Returns whether the slow path
     /// must look.
     #[inline(always)]
     pub fn count_dealloc(&self, address: usize, bytes: usize, align: usize) -> bool {
-        self.freed.count(bytes) || self.may_be_marked(address, align)
+        self.freed.count_block();
+        self.count_down::<FREED>(bytes) || self.may_be_marked(address, align)
     }
 
     /// Counts a `realloc` from `old` to `new` bytes: a free and an allocation. Returns whether the slow path must look.
     #[inline(always)]
     pub fn count_realloc(&self, address: usize, old: usize, align: usize, new: usize) -> bool {
-        // `|`, not `||`: both are always counted.
-        self.allocated.count(new) | self.freed.count(old) | self.may_be_marked(address, align)
+        let due = self.count_alloc(new);
+        // Both are always counted.
+        self.count_dealloc(address, old, align) || due
+    }
+
+    /// Subtracts `bytes` from what is left of the meter that starts at `METER`. Returns whether that is below zero now.
+    #[inline(always)]
+    #[cfg(not(all(target_arch = "x86_64", not(any(loom, miri)))))]
+    fn count_down<const METER: usize>(&self, bytes: usize) -> bool {
+        let meter = if METER == ALLOCATED {
+            &self.allocated
+        } else {
+            &self.freed
+        };
+        let left = meter
+            .left
+            .load(Ordering::Relaxed)
+            .wrapping_sub(bytes as i64);
+        meter.left.store(left, Ordering::Relaxed);
+        left < 0
+    }
+
+    /// Subtracts `bytes` from what is left of the meter that starts at `METER`. Returns whether that is below zero now.
+    ///
+    /// The compiler does not branch on the flags of a subtraction in memory where that memory is atomic: it would load,
+    /// subtract, store and test. Two instructions do.
+    #[inline(always)]
+    #[cfg(all(target_arch = "x86_64", not(any(loom, miri))))]
+    fn count_down<const METER: usize>(&self, bytes: usize) -> bool {
+        // SAFETY: one aligned word that lives as long as `self` is read and then written, each of which is atomic on this
+        // architecture, as with the relaxed load and store of the portable version; no other writer exists. The block of
+        // the label returns, so control never falls out of it. The stack is not touched; the flags are taken to change.
+        unsafe {
+            std::arch::asm!(
+                "sub qword ptr [{cells} + {left}], {bytes}",
+                "js {below_zero}",
+                cells = in(reg) std::ptr::from_ref(self),
+                left = const METER + std::mem::offset_of!(Meter, left),
+                bytes = in(reg) bytes,
+                below_zero = label { return true },
+                options(nostack),
+            );
+        }
+        false
     }
 
     /// Whether a block at `address` may be a marked one (see `tracker::mark`).
     #[inline(always)]
+    #[cfg(not(all(target_arch = "x86_64", not(any(loom, miri)))))]
     pub(crate) fn may_be_marked(&self, address: usize, align: usize) -> bool {
         let end_of_alignment = address.wrapping_add(align).wrapping_sub(1) as u8;
         end_of_alignment >= self.mark_floor.load(Ordering::Relaxed)
+    }
+
+    /// Whether a block at `address` may be a marked one (see `tracker::mark`).
+    ///
+    /// Three instructions, where the compiler takes five: it sees that one byte is wanted, and computes in bytes.
+    #[inline(always)]
+    #[cfg(all(target_arch = "x86_64", not(any(loom, miri))))]
+    pub(crate) fn may_be_marked(&self, address: usize, align: usize) -> bool {
+        // SAFETY: one byte that lives as long as `self` is read, which is atomic on this architecture. The block of the
+        // label returns, so control never falls out of it. The stack is not touched; the flags are taken to change.
+        unsafe {
+            std::arch::asm!(
+                "lea eax, [{address} + {align} - 1]",
+                "cmp al, byte ptr [{cells} + {floor}]",
+                "jae {maybe}",
+                address = in(reg) address,
+                align = in(reg) align,
+                cells = in(reg) std::ptr::from_ref(self),
+                floor = const std::mem::offset_of!(Cells, mark_floor),
+                out("rax") _,
+                maybe = label { return true },
+                options(nostack, readonly),
+            );
+        }
+        false
     }
 
     pub(crate) fn set_mark_floor(&self, floor: u8, order: Ordering) {
@@ -288,6 +322,10 @@ impl Cells {
             .store(version.wrapping_add(2), Ordering::Release);
     }
 }
+
+/// Where the two meters start within the cells.
+const ALLOCATED: usize = std::mem::offset_of!(Cells, allocated);
+const FREED: usize = std::mem::offset_of!(Cells, freed);
 
 /// Deep enough below zero for 2⁶² bytes in either direction.
 const SENTINEL: i64 = i64::MIN / 2;

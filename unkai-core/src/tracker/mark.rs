@@ -6,14 +6,15 @@
 //! ```text
 //!  ◀──────────────── requested from the inner allocator ───────────────▶
 //!  ┌─────────────────────────────┬──────────────────────────────┬──────┐
-//!  │ 256 − max(alignment, 16)    │ the program's block          │ fill │
+//!  │ 256 − max(alignment, 8)     │ the program's block          │ fill │
 //!  └─────────────────────────────┴──────────────────────────────┴──────┘
-//!  ▲ multiple of 256             ▲ low byte f0 for alignments up to 16, e0 for 32, c0 for 64, 80 for 128
+//!  ▲ multiple of 256             ▲ low byte f8 for alignments up to 8, f0 for 16, e0 for 32, c0 for 64, 80 for 128
 //! ```
 //!
-//! Few ordinary blocks stand there by chance: none whose size class is a multiple of 32 over mimalloc and jemalloc, one
-//! in sixteen of the odd multiples of 16. Blocks aligned to 256 or more pass the test wherever they are, and large
-//! blocks always reach the slow path by their size: neither is marked, and both are looked up.
+//! Hardly any ordinary block passes the test: allocators hand out multiples of 16, but for requests of 8 bytes and less,
+//! and a multiple of 16 passes only if it was requested with an alignment of 16 and more and then once in sixteen.
+//! Blocks aligned to 256 or more pass the test wherever they are, and large blocks always reach the slow path by their
+//! size: neither is marked, and both are looked up.
 //!
 //! The fill rounds the request up to a multiple of 256, for which allocators have naturally aligned size classes.
 
@@ -25,9 +26,12 @@ use crate::store::peak::QUANTUM;
 pub(crate) const LARGE: usize = QUANTUM as usize;
 
 /// Low bytes from here on may be marks.
-pub(crate) const FLOOR: u8 = 0xf0;
+pub(crate) const FLOOR: u8 = 0xf8;
 
 const MODULUS: usize = 256;
+
+/// Half the alignment of ordinary blocks, so that those do not pass the test.
+const LEAST_ALIGN: usize = 8;
 
 /// Where a marked block stands within what is requested for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +49,7 @@ pub(crate) fn is_always_looked_up(layout: Layout) -> bool {
 
 /// The placement of a marked block of `layout`. `None` if the enlarged request would be no valid layout.
 pub(crate) fn placement(layout: Layout) -> Option<Placement> {
-    let offset = MODULUS - layout.align().clamp(16, MODULUS);
+    let offset = MODULUS - layout.align().clamp(LEAST_ALIGN, MODULUS);
     let size = offset
         .checked_add(layout.size())?
         .checked_next_multiple_of(MODULUS)?;
@@ -72,7 +76,7 @@ mod tests {
                 for base in [0x1000, 0x7fff_ff00] {
                     assert_eq!(base % placed.layout.align(), 0);
                     let address = base + placed.offset;
-                    assert_eq!(address % align.max(16), 0);
+                    assert_eq!(address % align.max(8), 0);
                     assert!(cells.may_be_marked(address, align), "{align} {address:x}");
                 }
             }
@@ -95,15 +99,14 @@ mod tests {
     fn most_ordinary_blocks_do_not_pass_the_test() {
         let cells = Cells::default();
         cells.set_mark_floor(FLOOR, Ordering::Relaxed);
-        let share = |size: usize| {
-            let passing = (0..4096)
-                .filter(|n| cells.may_be_marked(0x10000 + n * size, 8))
-                .count();
-            passing as f64 / 4096.0
+        let share = |size: usize, align: usize| {
+            let passes = |n: &usize| cells.may_be_marked(0x10000 + n * size, align);
+            (0..4096).filter(passes).count() as f64 / 4096.0
         };
-        assert_eq!(share(64), 0.0);
-        assert_eq!(share(32), 0.0);
-        assert!(share(48) <= 1.0 / 16.0);
-        assert!(share(16) <= 1.0 / 16.0);
+        for size in [16, 32, 48, 64, 80, 96, 1024] {
+            assert_eq!((share(size, 1), share(size, 8)), (0.0, 0.0), "{size}");
+        }
+        assert!(share(8, 8) <= 1.0 / 32.0);
+        assert!(share(48, 16) <= 1.0 / 16.0);
     }
 }
