@@ -2,8 +2,9 @@
 
 #[cfg(feature = "global")]
 pub use unkai_core::{
-    Amount, Cause, Config, DurationHistogram, Estimate, Losses, OwnMemory, Sampling,
-    SamplingStatus, Site, Snapshot, TableUse, Totals, UnwinderKind, UnwindingStatus,
+    Amount, Cause, Config, DurationHistogram, Estimate, Losses, MAX_FRAMES, MAX_INTERVAL,
+    OwnMemory, Sampling, SamplingStatus, Site, Snapshot, TableUse, Totals, UnwinderKind,
+    UnwindingStatus,
 };
 
 #[cfg(feature = "global")]

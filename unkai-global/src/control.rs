@@ -12,7 +12,7 @@ impl<A> UnkaiGlobalAlloc<A> {
 
     /// The whole profile now: totals, and estimates for each call stack.
     ///
-    /// Stops no thread. Costs about a microsecond for each call stack and some nanoseconds for each live sample.
+    /// Stops no thread. Costs one to three microseconds for each call stack and some nanoseconds for each live sample.
     pub fn snapshot(&self) -> Snapshot {
         process::snapshot(&self.config)
     }
