@@ -45,7 +45,7 @@ pub(crate) const PAIRS: [Pair; 3] = [
 
 /// unkai over mimalloc: all trackers of a process share one profile, so this one answers for the others too.
 pub(crate) static TRACKED: UnkaiGlobalAlloc<MiMalloc> =
-    UnkaiGlobalAlloc::with_config(MiMalloc, Config::new());
+    UnkaiGlobalAlloc::with_config(MiMalloc, Config::new().seed(1));
 
 /// Lets unkai make itself ready, as it does before `main` where it is the global allocator. To be called first.
 pub(crate) fn prepare() {
@@ -140,8 +140,8 @@ statics! {
     BareJemalloc: Jemalloc = &Jemalloc;
     BareSystem: System = &System;
     TrackedMiMalloc: UnkaiGlobalAlloc<MiMalloc> = &TRACKED;
-    TrackedJemalloc: UnkaiGlobalAlloc<Jemalloc> = &UnkaiGlobalAlloc::with_config(Jemalloc, Config::new());
-    TrackedSystem: UnkaiGlobalAlloc<System> = &UnkaiGlobalAlloc::with_config(System, Config::new());
+    TrackedJemalloc: UnkaiGlobalAlloc<Jemalloc> = &UnkaiGlobalAlloc::with_config(Jemalloc, Config::new().seed(1));
+    TrackedSystem: UnkaiGlobalAlloc<System> = &UnkaiGlobalAlloc::with_config(System, Config::new().seed(1));
 }
 
 // What `__rust_alloc` and its three companions are in a program: functions of plain numbers, never inlined.
