@@ -115,7 +115,8 @@ fn the_unwinder_is_what_the_build_allows() {
     let unwinding = HEAP.snapshot().unwinding;
     let tables = cfg!(all(
         target_os = "linux",
-        any(target_arch = "x86_64", target_arch = "aarch64")
+        any(target_arch = "x86_64", target_arch = "aarch64"),
+        not(unkai_portable)
     ));
     match (std::env::var("UNKAI_TEST_FRAME_POINTERS"), tables) {
         (Ok(_), true) => assert_eq!(unwinding.kind, UnwinderKind::FramePointers, "{unwinding:?}"),

@@ -172,7 +172,7 @@ impl Cells {
 
     /// Subtracts `bytes` from what is left of the meter that starts at `METER`. Returns whether that is below zero now.
     #[inline(always)]
-    #[cfg(not(all(target_arch = "x86_64", not(any(loom, miri)))))]
+    #[cfg(not(all(target_arch = "x86_64", not(any(loom, unkai_portable)))))]
     fn count_down<const METER: usize>(&self, bytes: usize) -> bool {
         let meter = if METER == ALLOCATED {
             &self.allocated
@@ -192,7 +192,7 @@ impl Cells {
     /// The compiler does not branch on the flags of a subtraction in memory where that memory is atomic: it would load,
     /// subtract, store and test. Two instructions do.
     #[inline(always)]
-    #[cfg(all(target_arch = "x86_64", not(any(loom, miri))))]
+    #[cfg(all(target_arch = "x86_64", not(any(loom, unkai_portable))))]
     fn count_down<const METER: usize>(&self, bytes: usize) -> bool {
         // SAFETY: one aligned word that lives as long as `self` is read and then written, each of which is atomic on this
         // architecture, as with the relaxed load and store of the portable version; no other writer exists. The block of
@@ -213,7 +213,7 @@ impl Cells {
 
     /// Whether a block at `address` may be a marked one (see `tracker::mark`).
     #[inline(always)]
-    #[cfg(not(all(target_arch = "x86_64", not(any(loom, miri)))))]
+    #[cfg(not(all(target_arch = "x86_64", not(any(loom, unkai_portable)))))]
     pub(crate) fn may_be_marked(&self, address: usize, align: usize) -> bool {
         let end_of_alignment = address.wrapping_add(align).wrapping_sub(1) as u8;
         end_of_alignment >= self.mark_floor.load(Ordering::Relaxed)
@@ -223,7 +223,7 @@ impl Cells {
     ///
     /// Three instructions, where the compiler takes five: it sees that one byte is wanted, and computes in bytes.
     #[inline(always)]
-    #[cfg(all(target_arch = "x86_64", not(any(loom, miri))))]
+    #[cfg(all(target_arch = "x86_64", not(any(loom, unkai_portable))))]
     pub(crate) fn may_be_marked(&self, address: usize, align: usize) -> bool {
         // SAFETY: one byte that lives as long as `self` is read, which is atomic on this architecture. The block of the
         // label returns, so control never falls out of it. The stack is not touched; the flags are taken to change.

@@ -17,19 +17,22 @@ mod bounds;
 mod frame_pointers;
 #[cfg(all(
     target_os = "linux",
-    any(target_arch = "x86_64", target_arch = "aarch64")
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    not(unkai_portable)
 ))]
 mod modules;
 mod portable;
 mod registers;
 #[cfg(all(
     target_os = "linux",
-    any(target_arch = "x86_64", target_arch = "aarch64")
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    not(unkai_portable)
 ))]
 mod tables;
 #[cfg(not(all(
     target_os = "linux",
-    any(target_arch = "x86_64", target_arch = "aarch64")
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    not(unkai_portable)
 )))]
 #[path = "no_tables.rs"]
 mod tables;
