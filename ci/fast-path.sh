@@ -10,9 +10,8 @@ ci/setup.sh valgrind
 
 # The golden figures, in tenths of an instruction. 13 of them are the fast path: five to count an allocation and eight to
 # count a free and test its address (two of each find the thread's cells; one would do in a build with fat LTO). The rest is
-# the slow path, spread over the pairs: one sample for 8,192 pairs, and a look at every 64 KiB. Most of that is the inner
-# allocator's, which makes room for a sample in a size class that nothing else in this loop uses.
-declare -A golden=([mimalloc]=157 [jemalloc]=159 [System]=157)
+# the slow path, spread over the pairs: one sample for 8,192 pairs, and a look at every 64 KiB.
+declare -A golden=([mimalloc]=143 [jemalloc]=143 [System]=143)
 
 binary=$(cargo bench --bench fast_path --no-run --message-format=json 2>/dev/null \
     | sed -n 's/.*"executable":"\([^"]*fast_path[^"]*\)".*/\1/p' | tail -n 1)

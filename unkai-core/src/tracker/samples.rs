@@ -6,7 +6,7 @@ use super::{Caller, Tables, Tracker, mark};
 use crate::entered::Entered;
 use crate::losses::Cause;
 use crate::probe::thread;
-use crate::probe::unwind;
+use crate::probe::unwind::{self, CallStack};
 use crate::store::live::LiveBlock;
 use crate::store::sites::SiteId;
 use crate::store::trie::{Interned, NodeId};
@@ -110,7 +110,8 @@ impl Tracker {
             tables.config.get_skip_frames(),
             tables.config.get_max_frames(),
         );
-        let stack = unwind::capture(entered, caller.registers, skip, most);
+        let mut stack = CallStack::new(skip, most);
+        unwind::capture(entered, caller.registers, &mut stack);
         if stack.frames().is_empty() {
             self.lost.count(Cause::StackMissing);
         } else if stack.truncated() {

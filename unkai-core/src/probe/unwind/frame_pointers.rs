@@ -71,13 +71,13 @@ pub(super) fn walk(registers: &Registers, stack: &mut CallStack) -> bool {
 }
 
 /// Compares the chain with `by_tables`, a stack that the tables gave from the same registers.
-pub(super) fn compare(registers: &Registers, by_tables: &CallStack, skip: usize, most: usize) {
+pub(super) fn compare(registers: &Registers, by_tables: &CallStack) {
     let state = STATE.load(Ordering::Relaxed);
     // Too short a stack proves nothing.
     if state == REFUTED || by_tables.frames().len() <= MISSING_AT_MOST + 1 {
         return;
     }
-    let mut by_chain = CallStack::new(skip, most);
+    let mut by_chain = by_tables.like();
     walk(registers, &mut by_chain);
     let (chain, tables) = (by_chain.frames(), by_tables.frames());
     let agreed = tables.starts_with(chain) && chain.len() + MISSING_AT_MOST >= tables.len();

@@ -37,6 +37,8 @@ mod tables;
 #[path = "no_tables.rs"]
 mod tables;
 
+use std::mem::MaybeUninit;
+
 use crate::config::MAX_FRAMES;
 use crate::entered::Entered;
 use crate::snapshot::UnwinderKind;
@@ -45,29 +47,36 @@ use crate::sync::{AtomicU8, Ordering};
 pub use registers::Registers;
 
 /// A stack being taken: return addresses, innermost first.
+///
+/// Two kilobytes that are not initialised, for most stacks are short: it is filled where it stands, and never moved.
 #[derive(Debug)]
 pub(crate) struct CallStack {
-    frames: [u64; MAX_FRAMES],
+    frames: [MaybeUninit<u64>; MAX_FRAMES],
+    /// Invariant: that many frames are initialised.
     length: usize,
-    skip: usize,
     most: usize,
+    skip: usize,
+    skipped: usize,
     truncated: bool,
 }
 
 impl CallStack {
     /// An empty stack that will leave out the `skip` innermost frames and keep `most` at most.
+    #[inline(always)]
     pub(crate) fn new(skip: usize, most: usize) -> Self {
         Self {
-            frames: [0; MAX_FRAMES],
+            frames: [const { MaybeUninit::uninit() }; MAX_FRAMES],
             length: 0,
-            skip,
             most: most.min(MAX_FRAMES),
+            skip,
+            skipped: 0,
             truncated: false,
         }
     }
 
     pub(crate) fn frames(&self) -> &[u64] {
-        &self.frames[..self.length]
+        // SAFETY: the first `length` frames are initialised and belong to `self`, which is borrowed for as long.
+        unsafe { std::slice::from_raw_parts(self.frames.as_ptr().cast(), self.length) }
     }
 
     /// Whether outer frames are missing.
@@ -77,48 +86,47 @@ impl CallStack {
 
     /// Adds a frame. `false` if the stack is full: then no more are wanted.
     fn push(&mut self, return_address: u64) -> bool {
-        if self.skip > 0 {
-            self.skip -= 1;
+        if self.skipped < self.skip {
+            self.skipped += 1;
             return true;
         }
         if self.length == self.most {
             self.truncated = true;
             return false;
         }
-        self.frames[self.length] = return_address;
+        self.frames[self.length].write(return_address);
         self.length += 1;
         true
     }
 
-    /// An empty stack with the same settings as `self` had at first.
-    fn again(skip: usize, most: usize) -> Self {
-        Self::new(skip, most)
+    /// Forgets all frames, for another walk.
+    fn restart(&mut self) {
+        (self.length, self.skipped, self.truncated) = (0, 0, false);
+    }
+
+    /// An empty stack with the same settings.
+    #[inline(always)]
+    fn like(&self) -> Self {
+        Self::new(self.skip, self.most)
     }
 }
 
 /// Takes the stack of the function in which `registers` were captured: its caller is the innermost frame.
-pub(crate) fn capture(
-    inside: &Entered,
-    registers: &Registers,
-    skip: usize,
-    most: usize,
-) -> CallStack {
-    let mut stack = CallStack::new(skip, most);
-    let kind = if frame_pointers::trusted() && frame_pointers::walk(registers, &mut stack) {
+pub(crate) fn capture(inside: &Entered, registers: &Registers, stack: &mut CallStack) {
+    let kind = if frame_pointers::trusted() && frame_pointers::walk(registers, stack) {
         UnwinderKind::FramePointers
     } else {
-        stack = CallStack::again(skip, most);
-        if tables::walk(inside, registers, &mut stack) {
-            frame_pointers::compare(registers, &stack, skip, most);
+        stack.restart();
+        if tables::walk(inside, registers, stack) {
+            frame_pointers::compare(registers, stack);
             UnwinderKind::Tables
         } else {
-            stack = CallStack::again(skip, most);
-            portable::walk(inside, registers, &mut stack);
+            stack.restart();
+            portable::walk(inside, registers, stack);
             UnwinderKind::Portable
         }
     };
     LAST_KIND.store(kind as u8, Ordering::Relaxed);
-    stack
 }
 
 /// Brings the list of loaded modules up to date. Not to be called inside an allocation: it allocates.
