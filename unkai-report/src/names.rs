@@ -121,7 +121,7 @@ mod tests {
             ),
             (
                 "get",
-                "/r/src/index.crates.io-1949/http-body-1.0.0/src/lib.rs",
+                "/r/src/mirror-1949/http-body-1.0.0/src/lib.rs",
                 "http_body::get",
             ),
             ("work", "/home/me/my-app/src/main.rs", "my_app::work"),

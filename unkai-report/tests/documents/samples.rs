@@ -131,7 +131,7 @@ pub(crate) fn search_service() -> Report {
         },
     );
     program.site(
-        &[&thread[..], &["hyper::proto::h1::conn::Conn<I,B,T>::read_head@/home/ci/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/hyper-1.4.0/src/proto/h1/conn.rs:210", "bytes::bytes_mut::BytesMut::reserve_inner@/home/ci/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/bytes-1.6.0/src/bytes_mut.rs:671", "alloc::vec::Vec<T,A>::with_capacity"]].concat(),
+        &[&thread[..], &["hyper::proto::h1::conn::Conn<I,B,T>::read_head@/home/ci/.cargo/registry/src/mirror-1949cf8c6b5b557f/hyper-1.4.0/src/proto/h1/conn.rs:210", "bytes::bytes_mut::BytesMut::reserve_inner@/home/ci/.cargo/registry/src/mirror-1949cf8c6b5b557f/bytes-1.6.0/src/bytes_mut.rs:671", "alloc::vec::Vec<T,A>::with_capacity"]].concat(),
         Blocks { size: 8_192.0, allocated: 160_000.0, live: 64.0, lived: 27, age: 27 },
     );
     let mut report = program.report();
