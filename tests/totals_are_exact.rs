@@ -36,7 +36,18 @@ fn agree(context: &str) {
 thread_local! {
     static KEPT: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
     static LATE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    static ENDING: TooMuch = const { TooMuch };
     static LAST_WORDS: LastWords = const { LastWords };
+}
+
+/// Asks for more than there can be while its thread ends.
+struct TooMuch;
+
+impl Drop for TooMuch {
+    fn drop(&mut self) {
+        let mut impossible: Vec<u8> = Vec::new();
+        assert!(impossible.try_reserve_exact(isize::MAX as usize).is_err());
+    }
 }
 
 /// Allocates and frees while its thread ends.
@@ -165,6 +176,8 @@ fn totals_are_exact() {
             .is_err()
     );
     assert_eq!(HEAP.inner.usage().refused_requests, refused + 2);
+    // The same where a thread has no cells any more.
+    std::thread::spawn(|| ENDING.with(|_| {})).join().unwrap();
     agree("after refused requests");
 
     assert_eq!(HEAP.nested(), 0);

@@ -327,8 +327,8 @@ impl Cells {
 const ALLOCATED: usize = std::mem::offset_of!(Cells, allocated);
 const FREED: usize = std::mem::offset_of!(Cells, freed);
 
-/// Deep enough below zero for 2⁶² bytes in either direction.
-const SENTINEL: i64 = i64::MIN / 2;
+/// Below zero, and it stays so whatever one request subtracts: the largest is `isize::MAX`. Each request resets it.
+const SENTINEL: i64 = -1;
 
 const TORN_READS: usize = 10_000;
 
@@ -374,7 +374,13 @@ mod tests {
         let cells = Cells::sentinel();
         assert!(cells.count_alloc(1));
         assert!(cells.count_dealloc(16, 1, 1));
-        assert!(cells.count_realloc(16, isize::MAX as usize / 2, 8, isize::MAX as usize / 2));
+        cells.reset_sentinel();
+        let largest = isize::MAX as usize;
+        assert!(cells.count_realloc(16, largest, 1, largest));
+        cells.reset_sentinel();
+        assert!(cells.count_alloc(largest));
+        cells.reset_sentinel();
+        assert!(cells.count_dealloc(16, largest, 1));
         cells.reset_sentinel();
         assert!(cells.count_alloc(0));
     }
