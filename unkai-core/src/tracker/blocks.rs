@@ -35,15 +35,13 @@ impl Tracker {
         zeroed: bool,
     ) -> *mut u8 {
         let tables = self.tables_of(caller);
-        let mut block = ptr::null_mut();
-        if let Some(blocks) = self.decide(tables, caller, layout.size()) {
+        let sampled = match self.decide(tables, caller, layout.size()) {
             // SAFETY: the caller's promise is passed on.
-            block = unsafe { self.alloc_sample(tables, caller, layout, zeroed, blocks) };
-        }
-        if block.is_null() {
-            // SAFETY: the caller's promise is passed on.
-            block = unsafe { caller.heap.alloc(layout, zeroed) };
-        }
+            Some(blocks) => unsafe { self.alloc_sample(tables, caller, layout, zeroed, blocks) },
+            None => None,
+        };
+        // SAFETY: the caller's promise is passed on.
+        let block = sampled.unwrap_or_else(|| unsafe { caller.heap.alloc(layout, zeroed) });
         if block.is_null() {
             self.refused.fetch_add(1, Ordering::Relaxed);
             caller.cells.retract(Direction::Allocated, layout.size());
@@ -186,7 +184,8 @@ impl Tracker {
         }
     }
 
-    /// Allocates a block as a sample. Null if it cannot be one: then it is to be served like any other.
+    /// Allocates a block as a sample. `None` if it cannot be one: then it is to be served like any other. Null if the inner
+    /// allocator has refused the very request of the program.
     ///
     /// # Safety
     /// As for [`Heap::alloc`].
@@ -197,32 +196,31 @@ impl Tracker {
         layout: Layout,
         zeroed: bool,
         blocks: f64,
-    ) -> *mut u8 {
-        match self.place(layout) {
-            Some(Place::Marked(place)) => {
+    ) -> Option<*mut u8> {
+        match self.place(layout)? {
+            Place::Marked(place) => {
                 // SAFETY: an enlarged layout is not empty either.
                 let base = unsafe { caller.heap.alloc(place.layout, zeroed) };
                 if base.is_null() {
                     self.lost.count(Cause::SampleRefused);
-                    return base;
+                    return None;
                 }
                 // The placement leaves room for `layout` behind its offset.
                 let block = base.wrapping_add(place.offset);
                 if self.record(tables, caller, block, layout, true, blocks) {
-                    return block;
+                    return Some(block);
                 }
                 // Without a record nothing may stand at a marked place.
                 // SAFETY: allocated above for this layout, and handed to nobody.
                 unsafe { caller.heap.dealloc(base, place.layout) };
-                ptr::null_mut()
+                None
             }
-            Some(Place::Plain) => {
+            Place::Plain => {
                 // SAFETY: the caller's promise is passed on.
                 let block = unsafe { caller.heap.alloc(layout, zeroed) };
                 self.record_plain(tables, caller, block, layout, blocks);
-                block
+                Some(block)
             }
-            None => ptr::null_mut(),
         }
     }
 
@@ -258,10 +256,10 @@ impl Tracker {
         // The old place or the new one is marked, so the block must move; a marked block is less than 64 KiB.
         // SAFETY: a layout of a size above zero.
         let moved = unsafe { self.alloc_sample(tables, caller, wanted, false, blocks) };
-        if moved.is_null() {
+        let Some(moved) = moved.filter(|moved| !moved.is_null()) else {
             // SAFETY: the caller's promise is passed on.
             return unsafe { self.resize_unsampled(tables, caller.heap, block, layout, new_size) };
-        }
+        };
         // SAFETY: both blocks are valid for their layouts, and different; the old one is given up by the caller.
         unsafe { self.move_into(tables, caller.heap, block, layout, moved, new_size) };
         moved
@@ -373,7 +371,7 @@ impl Tracker {
     }
 
     /// Takes back what `Control::may_leave_unmarked` granted for a block that is gone.
-    fn note_unmarked_gone(&self, closed: &Closed) {
+    pub(super) fn note_unmarked_gone(&self, closed: &Closed) {
         if !closed.block.marked && !mark::is_always_looked_up(layout_of(&closed.block)) {
             self.control.forget_unmarked();
         }

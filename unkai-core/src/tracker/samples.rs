@@ -35,7 +35,10 @@ impl Tracker {
         let inside = thread::enter();
         let entered = inside.witness();
         let address = address as u64;
-        if tables.live.may_contain(address) && self.take(tables, entered, address).is_some() {
+        if tables.live.may_contain(address)
+            && let Some(missed) = self.take(tables, entered, address)
+        {
+            self.note_unmarked_gone(&missed);
             self.lost.count(Cause::FreeMissed);
         }
         let block = LiveBlock {
