@@ -10,8 +10,9 @@ ci/setup.sh valgrind
 
 # The golden figures, in tenths of an instruction. 13 of them are the fast path: five to count an allocation and eight to
 # count a free and test its address (two of each find the thread's cells; one would do in a build with fat LTO). The rest is
-# the slow path, spread over the pairs: one sample for 8,192 pairs, and a look at every 64 KiB.
-declare -A golden=([mimalloc]=143 [jemalloc]=143 [System]=143)
+# the slow path, spread over the pairs: one sample for 8,192 pairs, and a look at every 64 KiB. That part depends a little on
+# the addresses that the unwinder's cache sees; half an instruction of room is left for it, so that one more is noticed.
+declare -A golden=([mimalloc]=145 [jemalloc]=145 [System]=145)
 
 binary=$(cargo bench --bench fast_path --no-run --message-format=json 2>/dev/null \
     | sed -n 's/.*"executable":"\([^"]*fast_path[^"]*\)".*/\1/p' | tail -n 1)
