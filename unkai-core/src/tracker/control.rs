@@ -13,10 +13,13 @@
 //! ```
 //!
 //! Back in `MARKING`, a thread raises its floor again when no unmarked small sample is live any more.
+//!
+//! Each step of the state has a number of its own, so that of several changes at once the last one to begin decides, and
+//! one that was overtaken while it lowered the floors does not go on to `FINDING`.
 
 use crate::store::cells::Cells;
 use crate::store::pool::Pool;
-use crate::sync::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use crate::sync::{AtomicBool, AtomicU64, Ordering, fence};
 
 use super::mark::FLOOR;
 use crate::probe::sampler::Plan;
@@ -25,16 +28,18 @@ use crate::snapshot::Sampling;
 /// Below this interval, blocks are not marked: what the marks would add exceeds 1 % of the memory.
 const DENSE: u64 = 32 << 10;
 
-const MARKING: u8 = 0;
-const TURNING: u8 = 1;
-const FINDING: u8 = 2;
+/// The phase, in the two lowest bits of the state; the number of the change is above them.
+const PHASE: u64 = 3;
+const MARKING: u64 = 0;
+const TURNING: u64 = 1;
+const FINDING: u64 = 2;
 
 #[derive(Debug)]
 pub(super) struct Control {
     plan: AtomicU64,
     plan_is_set: AtomicBool,
     paused: AtomicBool,
-    state: AtomicU8,
+    state: AtomicU64,
     /// Live samples that are small and not marked.
     unmarked: AtomicU64,
 }
@@ -45,37 +50,59 @@ impl Control {
             plan: AtomicU64::new(Plan::new(Sampling::Off).word()),
             plan_is_set: AtomicBool::new(false),
             paused: AtomicBool::new(false),
-            state: AtomicU8::new(MARKING),
+            state: AtomicU64::new(MARKING),
             unmarked: AtomicU64::new(0),
         }
     }
 
     /// Takes the configured plan, unless one was set before the first allocation.
-    pub(super) fn start(&self, plan: Plan) {
+    pub(super) fn start<'a>(&self, plan: Plan, pool: impl FnOnce() -> Option<&'a Pool>) {
         if !self.plan_is_set.swap(true, Ordering::SeqCst) {
-            self.adopt(plan, None);
+            self.adopt(plan, pool);
         }
     }
 
-    /// Goes over to `plan`.
-    pub(super) fn set_plan(&self, plan: Plan, pool: Option<&Pool>) {
+    /// Goes over to `plan`. `pool` is asked for the cells of all threads when those that come later know of the change.
+    pub(super) fn set_plan<'a>(&self, plan: Plan, pool: impl FnOnce() -> Option<&'a Pool>) {
         self.plan_is_set.store(true, Ordering::SeqCst);
         self.adopt(plan, pool);
     }
 
     // Sequential consistency throughout: a floor, the state and the number of unmarked blocks are changed by different
     // threads, and each must see the others' change or be seen. All of this is far off the fast path.
-    fn adopt(&self, plan: Plan, pool: Option<&Pool>) {
+    fn adopt<'a>(&self, plan: Plan, pool: impl FnOnce() -> Option<&'a Pool>) {
         if is_dense(plan.sampling()) {
-            self.state.store(TURNING, Ordering::SeqCst);
-            for cells in pool.into_iter().flat_map(Pool::iter) {
+            let turning = self.begin(TURNING);
+            // Pairs with the fence in `settle_floor`: cells that this walk does not see will see the new state.
+            fence(Ordering::SeqCst);
+            for cells in pool().into_iter().flat_map(Pool::iter) {
                 cells.set_mark_floor(0, Ordering::SeqCst);
             }
-            self.state.store(FINDING, Ordering::SeqCst);
+            let finding = turning & !PHASE | FINDING;
+            // If another change has begun meanwhile, that one decides.
+            let _ =
+                self.state
+                    .compare_exchange(turning, finding, Ordering::SeqCst, Ordering::SeqCst);
         } else {
-            self.state.store(MARKING, Ordering::SeqCst);
+            self.begin(MARKING);
         }
         self.plan.store(plan.word(), Ordering::SeqCst);
+    }
+
+    /// Begins a change of the state with `phase`; returns the new state.
+    fn begin(&self, phase: u64) -> u64 {
+        let next = |state: u64| ((state & !PHASE).wrapping_add(PHASE + 1)) | phase;
+        let step = |state| Some(next(state));
+        match self
+            .state
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, step)
+        {
+            Ok(before) | Err(before) => next(before),
+        }
+    }
+
+    fn phase(&self) -> u64 {
+        self.state.load(Ordering::SeqCst) & PHASE
     }
 
     pub(super) fn plan(&self) -> Plan {
@@ -96,23 +123,25 @@ impl Control {
             return;
         }
         cells.set_mark_floor(FLOOR, Ordering::SeqCst);
+        // Pairs with the fence in `adopt`.
+        fence(Ordering::SeqCst);
         if !self.all_are_marked() {
             cells.set_mark_floor(0, Ordering::SeqCst);
         }
     }
 
     fn all_are_marked(&self) -> bool {
-        self.state.load(Ordering::SeqCst) == MARKING && self.unmarked.load(Ordering::SeqCst) == 0
+        self.phase() == MARKING && self.unmarked.load(Ordering::SeqCst) == 0
     }
 
     /// Asks to leave a small sampled block unmarked. If granted, `forget_unmarked` must follow when it is freed.
     pub(super) fn may_leave_unmarked(&self) -> bool {
-        if self.state.load(Ordering::SeqCst) != FINDING {
+        if self.phase() != FINDING {
             return false;
         }
         self.unmarked.fetch_add(1, Ordering::SeqCst);
         // If the state changed meanwhile, a thread may already have seen none unmarked.
-        let granted = self.state.load(Ordering::SeqCst) == FINDING;
+        let granted = self.phase() == FINDING;
         if !granted {
             self.forget_unmarked();
         }
@@ -135,12 +164,64 @@ fn is_dense(sampling: Sampling) -> bool {
 impl super::Tracker {
     /// Goes over to `plan`.
     pub(crate) fn set_plan(&self, plan: Plan) {
-        self.control
-            .set_plan(plan, self.tables.get().map(|tables| &tables.pool));
+        self.control.set_plan(plan, || self.pool());
     }
 
     /// Stops taking samples, or goes on.
     pub(crate) fn set_paused(&self, paused: bool) {
         self.control.set_paused(paused);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::clock::Clock;
+
+    /// While a block that was left unmarked is live, whoever may free it looks every free up, whatever changes at once.
+    #[test]
+    fn every_free_is_looked_up_while_an_unmarked_block_is_live() {
+        const ENOUGH: u64 = 3_000;
+        let pool = Pool::new(2).unwrap();
+        let control = Control::new();
+        let dense = Plan::new(Sampling::EveryBlock);
+        let rare = Plan::new(Sampling::Bytes { interval: 1 << 20 });
+        let (live, met, raised) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+        let clock = Clock::start();
+        let goes_on = || {
+            assert!(clock.now() < 30_000_000_000, "{met:?} {raised:?}");
+            met.load(Ordering::Relaxed) < ENOUGH || raised.load(Ordering::Relaxed) < ENOUGH
+        };
+        std::thread::scope(|scope| {
+            for plans in [[dense, rare], [rare, dense]] {
+                let (control, pool, goes_on) = (&control, &pool, &goes_on);
+                scope.spawn(move || {
+                    for plan in plans.iter().cycle().take_while(|_| goes_on()) {
+                        control.set_plan(*plan, || Some(pool));
+                        std::thread::yield_now();
+                    }
+                });
+            }
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    let (cells, _) = pool.acquire().expect("as many cells as threads");
+                    while goes_on() {
+                        control.settle_floor(cells);
+                        raised.fetch_add(u64::from(cells.mark_floor() != 0), Ordering::Relaxed);
+                        // The other thread hands over a block while `live` counts it.
+                        if live.load(Ordering::Acquire) > 0 {
+                            met.fetch_add(1, Ordering::Relaxed);
+                            assert_eq!(cells.mark_floor(), 0, "an unmarked block would be missed");
+                        }
+                        if control.may_leave_unmarked() {
+                            live.fetch_add(1, Ordering::Release);
+                            std::thread::yield_now();
+                            live.fetch_sub(1, Ordering::Relaxed);
+                            control.forget_unmarked();
+                        }
+                    }
+                });
+            }
+        });
     }
 }

@@ -135,7 +135,8 @@ impl Tracker {
         match Tables::new(config) {
             // If another thread was first, its tables are used and these unmapped.
             Some(tables) => {
-                self.control.start(Plan::new(config.get_sampling()));
+                self.control
+                    .start(Plan::new(config.get_sampling()), || self.pool());
                 let _ = self.tables.set(tables);
                 true
             }
@@ -174,6 +175,11 @@ impl Tracker {
         if let Some(tables) = self.tables.get() {
             tables.pool.release(cells);
         }
+    }
+
+    /// The cells of all threads, once there are any.
+    fn pool(&self) -> Option<&Pool> {
+        self.tables.get().map(|tables| &tables.pool)
     }
 
     /// The tables that the caller's cells belong to.
