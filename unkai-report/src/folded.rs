@@ -135,24 +135,14 @@ mod tests {
     use unkai_core::Snapshot;
 
     use super::*;
-    use crate::symbols::{SourceFunction, Symbols};
+    use crate::symbols::Symbols;
 
     fn folded(sites: &[(&[u64], f64)], options: Options) -> String {
-        let mut symbols = Symbols::new();
-        for (address, name) in [
+        let symbols = Symbols::of_names([
             (1, "my_app::f::<[u8; 4]>"),
             (2, "my_app::\nmain"),
             (3, "_start"),
-        ] {
-            let name = name.to_owned();
-            symbols.insert(
-                address,
-                &[SourceFunction {
-                    name,
-                    ..Default::default()
-                }],
-            );
-        }
+        ]);
         let mut snapshot = Snapshot::empty(SystemTime::UNIX_EPOCH);
         for (id, (stack, value)) in (2..).zip(sites) {
             let mut site = Site::new(id, stack.to_vec());

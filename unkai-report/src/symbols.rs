@@ -76,6 +76,21 @@ impl Function {
 }
 
 impl Symbols {
+    /// One function for each address, with nothing but a name: for tests.
+    #[cfg(test)]
+    pub(crate) fn of_names<'a>(names: impl IntoIterator<Item = (u64, &'a str)>) -> Self {
+        let mut symbols = Self::new();
+        for (address, name) in names {
+            let name = name.to_owned();
+            let function = SourceFunction {
+                name,
+                ..SourceFunction::default()
+            };
+            symbols.insert(address, &[function]);
+        }
+        symbols
+    }
+
     /// No names.
     pub fn new() -> Self {
         Self::default()

@@ -195,7 +195,7 @@ mod tests {
     use unkai_core::Snapshot;
 
     use super::*;
-    use crate::symbols::{SourceFunction, Symbols};
+    use crate::symbols::Symbols;
 
     const NAMES: [&str; 6] = [
         "alloc::vec::Vec<T,A>::push",
@@ -207,17 +207,7 @@ mod tests {
     ];
 
     fn tree(sites: &[(&[u64], f64)], change: impl Fn(&mut Site)) -> Vec<String> {
-        let mut symbols = Symbols::new();
-        for (address, name) in (1..).zip(NAMES) {
-            let name = name.to_owned();
-            symbols.insert(
-                address,
-                &[SourceFunction {
-                    name,
-                    ..Default::default()
-                }],
-            );
-        }
+        let symbols = Symbols::of_names((1..).zip(NAMES));
         let mut snapshot = Snapshot::empty(SystemTime::UNIX_EPOCH);
         for (id, (stack, bytes)) in (2..).zip(sites) {
             let mut site = Site::new(id, stack.to_vec());
