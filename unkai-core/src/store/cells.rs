@@ -15,6 +15,7 @@
 //! `left` and `target` change together only in [`Cells::rearm`] and its like, under an odd `version`, so that a reader
 //! never combines an old one with a new one.
 
+use super::room::Stock;
 use crate::snapshot::Amount;
 use crate::sync::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
 
@@ -60,6 +61,8 @@ pub(crate) struct OwnerState {
     pub(crate) published: AtomicI64,
     /// A stack node taken but not used, for the next need; 0 if none.
     pub(crate) spare_node: AtomicU32,
+    /// Room in the table of live samples.
+    pub(crate) live_stock: Stock,
     /// Link in the pool's list of free cells: index + 1.
     pub(crate) next_free: AtomicU32,
 }
@@ -136,6 +139,7 @@ impl Cells {
                 armed: AtomicI64::new(0),
                 published: AtomicI64::new(0),
                 spare_node: AtomicU32::new(0),
+                live_stock: Stock::empty(),
                 next_free: AtomicU32::new(0),
             },
         }

@@ -3,8 +3,6 @@
 //! ```text
 //!  level 0          level 1 (eight times as large) …
 //!  ┌─────────┐
-//!  │ filter  │  one small counter for each few addresses: "surely not here" in one load
-//!  ├─────────┤
 //!  │ keys    │  addresses, in windows of eight: one cache line
 //!  ├─────────┤
 //!  │ records │  size, time, weight, site of the block at the same index
@@ -16,15 +14,16 @@
 //!
 //! Invariants:
 //! * A key goes 0 → `RESERVED` → address → `RESERVED` → 0. Whoever made it `RESERVED` owns the record until the next step.
-//! * The filter counts an address before its key is visible, and stops counting it after the key is gone. An address is
-//!   added before `alloc` returns it; so whoever frees the block finds the filter above zero.
+//! * An address is added before `alloc` returns it, so that whoever frees the block finds it.
 
 use std::sync::OnceLock;
 
+use super::prefetch;
 use super::region::{Region, Zeroable};
+use super::room::{Room, Stock};
 use super::sites::{SiteId, Weight};
 use crate::entered::Entered;
-use crate::sync::{AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
+use crate::sync::{AtomicU32, AtomicU64, Ordering, fence};
 
 /// What is known of a sampled block.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,7 +34,7 @@ pub(crate) struct LiveBlock {
     pub(crate) align: usize,
     /// Whether it stands at a marked address within a larger block of the inner allocator.
     pub(crate) marked: bool,
-    /// Nanoseconds on the profiler's clock when it was allocated.
+    /// When it was allocated, in ticks of the profiler's clock.
     pub(crate) born: u64,
     /// The site that counts it.
     pub(crate) site: SiteId,
@@ -102,7 +101,6 @@ impl Record {
 
 #[derive(Debug)]
 struct Level {
-    filter: Region<AtomicU8>,
     keys: Region<AtomicU64>,
     records: Region<Record>,
 }
@@ -110,7 +108,6 @@ struct Level {
 impl Level {
     fn new(slots: usize) -> Option<Self> {
         Some(Self {
-            filter: Region::new(slots * FILTER_PER_SLOT)?,
             keys: Region::new(slots)?,
             records: Region::new(slots)?,
         })
@@ -119,30 +116,6 @@ impl Level {
     fn window(&self, hash: u64) -> std::ops::Range<usize> {
         let start = (hash as u32 as usize & (self.keys.len() - 1)) & !(WINDOW - 1);
         start..start + WINDOW
-    }
-
-    fn filter(&self, hash: u64) -> &AtomicU8 {
-        &self.filter[(hash >> 32) as usize & (self.filter.len() - 1)]
-    }
-
-    /// Relaxed: see the second invariant. The order between the caller's load and the addition of its own address comes
-    /// from the program, which handed the block over.
-    fn may_contain(&self, hash: u64) -> bool {
-        self.filter(hash).load(Ordering::Relaxed) != 0
-    }
-
-    fn count_in_filter(&self, hash: u64, change: impl Fn(u8) -> u8) {
-        // A counter that reached its maximum stays there: more look-ups, never a wrong answer.
-        let step = |count| {
-            if count == u8::MAX {
-                None
-            } else {
-                Some(change(count))
-            }
-        };
-        let _ = self
-            .filter(hash)
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, step);
     }
 
     fn insert(&self, address: u64, hash: u64, block: &LiveBlock) -> bool {
@@ -154,7 +127,6 @@ impl Level {
                     .compare_exchange(FREE, RESERVED, Ordering::Acquire, Ordering::Relaxed)
                     .is_ok();
             if free {
-                self.count_in_filter(hash, |count| count + 1);
                 // Release: the reservation before the record, for `each`.
                 fence(Ordering::Release);
                 self.records[index].store(block);
@@ -167,9 +139,6 @@ impl Level {
     }
 
     fn remove(&self, address: u64, hash: u64) -> Option<LiveBlock> {
-        if !self.may_contain(hash) {
-            return None;
-        }
         for index in self.window(hash) {
             let key = &self.keys[index];
             // Acquire: pairs with the Release in `insert`. Exchange: of two that free one block (which is the program's
@@ -182,7 +151,6 @@ impl Level {
                 let block = self.records[index].load();
                 // Release: our reading of the record before another's writing.
                 key.store(FREE, Ordering::Release);
-                self.count_in_filter(hash, |count| count - 1);
                 return Some(block);
             }
         }
@@ -191,9 +159,6 @@ impl Level {
 
     /// The record of a block that its owner asks for: nobody removes it meanwhile.
     fn find(&self, address: u64, hash: u64) -> Option<LiveBlock> {
-        if !self.may_contain(hash) {
-            return None;
-        }
         let mut window = self.window(hash);
         // Acquire: pairs with the Release in `insert`.
         let index = window.find(|&index| self.keys[index].load(Ordering::Acquire) == address)?;
@@ -227,8 +192,7 @@ pub(crate) struct Live {
     levels: [OnceLock<Level>; LEVELS],
     /// Levels in use.
     active: AtomicU32,
-    entries: AtomicU64,
-    capacity: u64,
+    room: Room,
 }
 
 impl Live {
@@ -237,8 +201,7 @@ impl Live {
         let live = Self {
             levels: [const { OnceLock::new() }; LEVELS],
             active: AtomicU32::new(0),
-            entries: AtomicU64::new(0),
-            capacity: u64::from(capacity),
+            room: Room::of(u64::from(capacity)),
         };
         // loom does not know that a `OnceLock` hands over what is in it.
         #[cfg(loom)]
@@ -252,20 +215,30 @@ impl Live {
         live.grow(0).then_some(live)
     }
 
-    /// Whether `address` may be in the table: `false` is certain. No look at the table itself.
+    /// Asks for the memory in which a block at `address` will be recorded, so that it is near when it is needed.
     #[inline]
-    pub(crate) fn may_contain(&self, address: u64) -> bool {
+    pub(crate) fn prefetch(&self, address: u64) {
         let hash = hash(address);
-        self.levels().any(|level| level.may_contain(hash))
+        if let Some(level) = self.levels().next() {
+            let start = level.window(hash).start;
+            prefetch(&level.keys[start]);
+            prefetch(&level.records[start]);
+        }
     }
 
-    /// Adds a block. `false` if the table is full. The caller has made sure that its address is not in the table.
-    pub(crate) fn insert(&self, _inside: &Entered, address: u64, block: &LiveBlock) -> bool {
-        let hash = hash(address);
-        if self.entries.fetch_add(1, Ordering::Relaxed) >= self.capacity {
-            self.entries.fetch_sub(1, Ordering::Relaxed);
+    /// Adds a block. `false` if the table is full. The caller has made sure that its address is not in the table. `stock`
+    /// is the calling thread's, if it has one.
+    pub(crate) fn insert(
+        &self,
+        _inside: &Entered,
+        address: u64,
+        block: &LiveBlock,
+        stock: Option<&Stock>,
+    ) -> bool {
+        if !self.room.take(stock) {
             return false;
         }
+        let hash = hash(address);
         loop {
             // Relaxed: a level itself is handed over by its `OnceLock`.
             let active = self.active.load(Ordering::Relaxed);
@@ -276,7 +249,7 @@ impl Live {
                 return true;
             }
             if !self.grow(active) {
-                self.entries.fetch_sub(1, Ordering::Relaxed);
+                self.room.give(stock);
                 return false;
             }
         }
@@ -288,13 +261,13 @@ impl Live {
         self.levels().find_map(|level| level.find(address, hash))
     }
 
-    /// Takes a block out of the table.
-    pub(crate) fn remove(&self, _inside: &Entered, address: u64) -> Option<LiveBlock> {
+    /// Takes a block out of the table. `stock` is the calling thread's, if it has one.
+    pub(crate) fn remove(&self, address: u64, stock: Option<&Stock>) -> Option<LiveBlock> {
         let hash = hash(address);
         let block = self
             .levels()
             .find_map(|level| level.remove(address, hash))?;
-        self.entries.fetch_sub(1, Ordering::Relaxed);
+        self.room.give(stock);
         Some(block)
     }
 
@@ -303,24 +276,22 @@ impl Live {
         self.levels().for_each(|level| level.each(&mut seen));
     }
 
+    /// Blocks in the table. Takes a time proportional to its size.
     pub(crate) fn entries(&self) -> u64 {
-        self.entries.load(Ordering::Relaxed)
+        let taken = |key: &&AtomicU64| key.load(Ordering::Relaxed) > RESERVED;
+        let count = |level: &Level| level.keys.iter().filter(taken).count() as u64;
+        self.levels().map(count).sum()
     }
 
     pub(crate) fn capacity(&self) -> u64 {
-        self.capacity
+        self.room.capacity
     }
 
     /// Bytes of the levels in use, and of all levels.
     pub(crate) fn bytes(&self) -> (u64, u64) {
-        let bytes = |slots: usize| {
-            (slots * (size_of::<AtomicU64>() + size_of::<Record>() + FILTER_PER_SLOT)) as u64
-        };
+        let bytes = |slots: usize| (slots * (size_of::<AtomicU64>() + size_of::<Record>())) as u64;
         let used = self.levels().map(|level| bytes(level.keys.len())).sum();
-        let all = (0..LEVELS)
-            .map_while(|level| self.slots(level))
-            .map(bytes)
-            .sum();
+        let all = self.all_slots().map(bytes).sum();
         (used, all)
     }
 
@@ -348,9 +319,16 @@ impl Live {
         true
     }
 
+    /// Slots of each level there may be.
+    fn all_slots(&self) -> impl Iterator<Item = usize> {
+        (0..LEVELS).map_while(|level| self.slots(level))
+    }
+
     /// Slots of a level: eight times those of the one before, up to twice the capacity in all.
     fn slots(&self, level: usize) -> Option<usize> {
-        let last = (self.capacity as usize).next_power_of_two().max(WINDOW);
+        let last = (self.room.capacity as usize)
+            .next_power_of_two()
+            .max(WINDOW);
         let first = FIRST_LEVEL.min(last);
         // The last level comes twice at most, so that uneven windows still leave room for the capacity.
         let before = if level == 0 {
@@ -375,13 +353,11 @@ const WINDOW: usize = 8;
 #[cfg(loom)]
 const WINDOW: usize = 1;
 
-/// Slots of the first level: 22 KiB in all.
+/// Slots of the first level: 20 KiB in all.
 #[cfg(not(loom))]
 const FIRST_LEVEL: usize = 512;
 #[cfg(loom)]
 const FIRST_LEVEL: usize = 1;
-
-const FILTER_PER_SLOT: usize = 4;
 
 #[cfg(not(loom))]
 const LEVELS: usize = 8;

@@ -52,6 +52,15 @@ struct Contribution {
 
 impl Weight {
     fn contribution(self) -> Contribution {
+        if self.blocks == 1.0 {
+            // Where every block is sampled.
+            return Contribution {
+                bytes: self.size.wrapping_mul(BYTES_UNIT as u64),
+                blocks: BLOCKS_UNIT as u64,
+                bytes_variance: 0.0,
+                blocks_variance: 0.0,
+            };
+        }
         let size = self.size as f64;
         // (1 − p) / p², with p = 1 / blocks.
         let variance = self.blocks * (self.blocks - 1.0);
@@ -64,14 +73,12 @@ impl Weight {
     }
 }
 
-/// An [`Estimate`] that many threads add to.
+/// A sum of contributions that many threads add to.
 #[derive(Debug, Default)]
 struct Sum {
     samples: AtomicU64,
     bytes: AtomicU64,
     blocks: AtomicU64,
-    bytes_variance: AtomicU64,
-    blocks_variance: AtomicU64,
 }
 
 impl Sum {
@@ -79,62 +86,113 @@ impl Sum {
         self.samples.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(part.bytes, Ordering::Relaxed);
         self.blocks.fetch_add(part.blocks, Ordering::Relaxed);
-        add_float(&self.bytes_variance, part.bytes_variance);
-        add_float(&self.blocks_variance, part.blocks_variance);
     }
 
-    fn subtract(&self, part: &Contribution) {
-        self.samples.fetch_sub(1, Ordering::Relaxed);
-        self.bytes.fetch_sub(part.bytes, Ordering::Relaxed);
-        self.blocks.fetch_sub(part.blocks, Ordering::Relaxed);
-        add_float(&self.bytes_variance, -part.bytes_variance);
-        add_float(&self.blocks_variance, -part.blocks_variance);
-    }
-
-    fn copy_from(&self, other: &Sum) {
-        for (to, from) in [
-            (&self.samples, &other.samples),
-            (&self.bytes, &other.bytes),
-            (&self.blocks, &other.blocks),
-            (&self.bytes_variance, &other.bytes_variance),
-            (&self.blocks_variance, &other.blocks_variance),
-        ] {
-            to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
-        }
-    }
-
-    fn estimate(&self) -> Estimate {
-        let float = |cell: &AtomicU64| f64::from_bits(cell.load(Ordering::Relaxed)).max(0.0);
-        Estimate {
-            samples: self.samples.load(Ordering::Relaxed) as i64,
-            bytes: self.bytes.load(Ordering::Relaxed) as i64 as f64 / BYTES_UNIT,
-            blocks: self.blocks.load(Ordering::Relaxed) as i64 as f64 / BLOCKS_UNIT,
-            bytes_variance: float(&self.bytes_variance),
-            blocks_variance: float(&self.blocks_variance),
-        }
+    fn read(&self) -> [u64; 3] {
+        [&self.samples, &self.bytes, &self.blocks].map(|cell| cell.load(Ordering::Relaxed))
     }
 }
 
-/// The figures of one site.
-#[derive(Debug)]
+/// Variances of the bytes and the blocks of a sum, as floating-point numbers.
+#[derive(Debug, Default)]
+struct Variances {
+    bytes: AtomicU64,
+    blocks: AtomicU64,
+}
+
+impl Variances {
+    /// Adds those of `part`, or takes them back where `sign` is −1.
+    fn add(&self, part: &Contribution, sign: f64) {
+        // Where every block is sampled nothing varies, and nothing need be written.
+        if part.blocks_variance != 0.0 {
+            add_float(&self.bytes, sign * part.bytes_variance);
+            add_float(&self.blocks, sign * part.blocks_variance);
+        }
+    }
+
+    fn read(&self) -> [f64; 2] {
+        [&self.bytes, &self.blocks]
+            .map(|cell| f64::from_bits(cell.load(Ordering::Relaxed)).max(0.0))
+    }
+}
+
+fn estimate([samples, bytes, blocks]: [u64; 3], variances: [f64; 2]) -> Estimate {
+    Estimate {
+        samples: samples as i64,
+        bytes: bytes as i64 as f64 / BYTES_UNIT,
+        blocks: blocks as i64 as f64 / BLOCKS_UNIT,
+        bytes_variance: variances[0],
+        blocks_variance: variances[1],
+    }
+}
+
+/// The figures of one site: what an allocation changes in the first cache line, what a free changes in the second.
+#[derive(Debug, Default)]
+#[repr(C, align(64))]
 struct SiteCells {
     node: AtomicU32,
     /// The epoch in which `at_peak` was last written.
     epoch: AtomicU32,
     allocated: Sum,
-    live: Sum,
-    at_peak: Sum,
+    allocated_variances: Variances,
+    freed: Freed,
+    at_peak: [AtomicU64; 3],
+    at_peak_variances: [AtomicU64; 2],
+}
+
+/// What was freed, and how long it had lived.
+#[derive(Debug)]
+#[repr(C, align(64))]
+struct Freed {
+    samples: AtomicU64,
+    bytes: AtomicU64,
+    /// Of what is live: kept by itself, for the difference of two large floating-point sums would be all rounding.
+    live_variances: Variances,
+    /// Blocks by their lifetime, and thereby their number.
     lifetimes: [AtomicU64; DURATION_BUCKETS],
 }
 
-impl Default for SiteCells {
+impl Freed {
+    fn add(&self, part: &Contribution, lifetime: u64) {
+        self.samples.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(part.bytes, Ordering::Relaxed);
+        self.bucket(lifetime)
+            .fetch_add(part.blocks, Ordering::Relaxed);
+        self.live_variances.add(part, -1.0);
+    }
+
+    fn take_back(&self, part: &Contribution, lifetime: u64) {
+        self.samples.fetch_sub(1, Ordering::Relaxed);
+        self.bytes.fetch_sub(part.bytes, Ordering::Relaxed);
+        self.bucket(lifetime)
+            .fetch_sub(part.blocks, Ordering::Relaxed);
+        self.live_variances.add(part, 1.0);
+    }
+
+    fn read(&self) -> [u64; 3] {
+        let blocks = self
+            .lifetimes
+            .iter()
+            .map(|bucket| bucket.load(Ordering::Relaxed))
+            .fold(0, u64::wrapping_add);
+        [
+            self.samples.load(Ordering::Relaxed),
+            self.bytes.load(Ordering::Relaxed),
+            blocks,
+        ]
+    }
+
+    fn bucket(&self, lifetime: u64) -> &AtomicU64 {
+        &self.lifetimes[DurationHistogram::bucket_of(lifetime)]
+    }
+}
+
+impl Default for Freed {
     fn default() -> Self {
         Self {
-            node: AtomicU32::default(),
-            epoch: AtomicU32::default(),
-            allocated: Sum::default(),
-            live: Sum::default(),
-            at_peak: Sum::default(),
+            samples: AtomicU64::default(),
+            bytes: AtomicU64::default(),
+            live_variances: Variances::default(),
             lifetimes: std::array::from_fn(|_| AtomicU64::default()),
         }
     }
@@ -144,19 +202,45 @@ impl Default for SiteCells {
 unsafe impl Zeroable for SiteCells {}
 
 impl SiteCells {
-    /// Before `live` changes: keeps what it was at the last peak.
+    /// What is live: first what was freed is read, so that no block is seen freed but not allocated.
+    fn live(&self) -> [u64; 3] {
+        let freed = self.freed.read();
+        let allocated = self.allocated.read();
+        std::array::from_fn(|part| allocated[part].wrapping_sub(freed[part]))
+    }
+
+    /// Before what is live changes: keeps what it was at the last peak.
     ///
     /// If two threads change a site in the very moment of a new peak, a change of one may be counted with the peak.
+    #[inline]
     fn keep_peak(&self, epoch: u32) {
-        let kept = self.epoch.load(Ordering::Relaxed);
-        if kept != epoch
-            && self
-                .epoch
-                .compare_exchange(kept, epoch, Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok()
-        {
-            self.at_peak.copy_from(&self.live);
+        if self.epoch.load(Ordering::Relaxed) != epoch {
+            self.keep_new_peak(epoch);
         }
+    }
+
+    #[cold]
+    fn keep_new_peak(&self, epoch: u32) {
+        if self.epoch.swap(epoch, Ordering::Relaxed) != epoch {
+            let variances = self.freed.live_variances.read().map(f64::to_bits);
+            for (cell, value) in self.at_peak.iter().zip(self.live()) {
+                cell.store(value, Ordering::Relaxed);
+            }
+            for (cell, value) in self.at_peak_variances.iter().zip(variances) {
+                cell.store(value, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn at_peak(&self) -> Estimate {
+        estimate(
+            self.at_peak
+                .each_ref()
+                .map(|cell| cell.load(Ordering::Relaxed)),
+            self.at_peak_variances
+                .each_ref()
+                .map(|cell| f64::from_bits(cell.load(Ordering::Relaxed))),
+        )
     }
 }
 
@@ -217,38 +301,27 @@ impl Sites {
     }
 
     /// Adds a sample to what was allocated and is live.
-    pub(crate) fn add(&self, _inside: &Entered, site: SiteId, weight: Weight, epoch: u32) {
+    pub(crate) fn add(&self, site: SiteId, weight: Weight, epoch: u32) {
         let cells = &self.cells[site.0 as usize];
         let part = weight.contribution();
         cells.keep_peak(epoch);
         cells.allocated.add(&part);
-        cells.live.add(&part);
+        cells.allocated_variances.add(&part, 1.0);
+        cells.freed.live_variances.add(&part, 1.0);
     }
 
     /// Takes a sample back from what is live, after `lifetime` nanoseconds.
-    pub(crate) fn remove(
-        &self,
-        _inside: &Entered,
-        site: SiteId,
-        weight: Weight,
-        epoch: u32,
-        lifetime: u64,
-    ) {
+    pub(crate) fn remove(&self, site: SiteId, weight: Weight, epoch: u32, lifetime: u64) {
         let cells = &self.cells[site.0 as usize];
         let part = weight.contribution();
         cells.keep_peak(epoch);
-        cells.live.subtract(&part);
-        cells.lifetimes[DurationHistogram::bucket_of(lifetime)]
-            .fetch_add(part.blocks, Ordering::Relaxed);
+        cells.freed.add(&part, lifetime);
     }
 
     /// Puts back a sample that was removed in vain (a `realloc` that failed).
-    pub(crate) fn put_back(&self, _inside: &Entered, site: SiteId, weight: Weight, lifetime: u64) {
+    pub(crate) fn put_back(&self, site: SiteId, weight: Weight, lifetime: u64) {
         let cells = &self.cells[site.0 as usize];
-        let part = weight.contribution();
-        cells.live.add(&part);
-        cells.lifetimes[DurationHistogram::bucket_of(lifetime)]
-            .fetch_sub(part.blocks, Ordering::Relaxed);
+        cells.freed.take_back(&weight.contribution(), lifetime);
     }
 
     /// The figures of all sites that have samples.
@@ -258,17 +331,17 @@ impl Sites {
         cells
             .filter(|(_, cells)| cells.allocated.samples.load(Ordering::Acquire) != 0)
             .map(|(index, cells)| {
-                let live = cells.live.estimate();
+                let live = estimate(cells.live(), cells.freed.live_variances.read());
                 let kept = cells.epoch.load(Ordering::Relaxed) == epoch;
                 let mut lifetimes = DurationHistogram::default();
-                for (bucket, cell) in lifetimes.buckets.iter_mut().zip(&cells.lifetimes) {
+                for (bucket, cell) in lifetimes.buckets.iter_mut().zip(&cells.freed.lifetimes) {
                     *bucket = cell.load(Ordering::Relaxed) as i64 as f64 / BLOCKS_UNIT;
                 }
                 SiteFigures {
                     id: SiteId(index as u32),
                     node: NodeId::from_number(cells.node.load(Ordering::Relaxed)),
-                    allocated: cells.allocated.estimate(),
-                    at_peak: if kept { cells.at_peak.estimate() } else { live },
+                    allocated: estimate(cells.allocated.read(), cells.allocated_variances.read()),
+                    at_peak: if kept { cells.at_peak() } else { live },
                     live,
                     lifetimes,
                 }
@@ -301,11 +374,8 @@ impl Sites {
 }
 
 fn add_float(cell: &AtomicU64, amount: f64) {
-    // Where every block is sampled nothing varies, and nothing need be written.
-    if amount != 0.0 {
-        let add = |bits| Some((f64::from_bits(bits) + amount).to_bits());
-        let _ = cell.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
-    }
+    let add = |bits| Some((f64::from_bits(bits) + amount).to_bits());
+    let _ = cell.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
 }
 
 const RESERVED: u32 = 2;

@@ -12,6 +12,7 @@ use crate::losses::Cause;
 use crate::store::cells::Direction;
 use crate::store::live::LiveBlock;
 use crate::store::peak::QUANTUM;
+use crate::store::room::Stock;
 use crate::sync::Ordering;
 
 /// How a sampled block is placed.
@@ -21,6 +22,28 @@ enum Place {
     Marked(mark::Placement),
     /// Where the inner allocator puts it: its free is looked up in any case.
     Plain,
+}
+
+/// Whoever gives a block back: a thread with or without cells.
+#[derive(Debug)]
+struct Freer<'a, H> {
+    heap: &'a H,
+    stock: Option<&'a Stock>,
+}
+
+impl<'a, H> Freer<'a, H> {
+    fn shared(heap: &'a H) -> Self {
+        Self { heap, stock: None }
+    }
+}
+
+impl<'a, H> Caller<'a, H> {
+    fn freer(&self) -> Freer<'a, H> {
+        Freer {
+            heap: self.heap,
+            stock: Some(&self.cells.own.live_stock),
+        }
+    }
 }
 
 impl Tracker {
@@ -64,7 +87,7 @@ impl Tracker {
         let tables = self.tables_of(caller);
         self.note_freed(tables, caller);
         // SAFETY: the caller's promise is passed on.
-        unsafe { self.give_back(tables, caller.heap, block, layout) }
+        unsafe { self.give_back(tables, &caller.freer(), block, layout) }
     }
 
     /// Serves a reallocation that was counted on the caller's cells and must be looked at.
@@ -123,7 +146,7 @@ impl Tracker {
         self.shared.count_dealloc(layout.size());
         match self.tables.get() {
             // SAFETY: the caller's promise is passed on.
-            Some(tables) => unsafe { self.give_back(tables, heap, block, layout) },
+            Some(tables) => unsafe { self.give_back(tables, &Freer::shared(heap), block, layout) },
             // SAFETY: without tables nothing was ever sampled, so the block is the inner allocator's as it is.
             None => unsafe { heap.dealloc(block, layout) },
         }
@@ -143,7 +166,9 @@ impl Tracker {
     ) -> *mut u8 {
         let resized = match self.tables.get() {
             // SAFETY: the caller's promise is passed on.
-            Some(tables) => unsafe { self.resize_unsampled(tables, heap, block, layout, new_size) },
+            Some(tables) => unsafe {
+                self.resize_unsampled(tables, &Freer::shared(heap), block, layout, new_size)
+            },
             // SAFETY: without tables nothing was ever sampled, so the block is the inner allocator's as it is.
             None => unsafe { heap.realloc(block, layout, new_size) },
         };
@@ -241,7 +266,9 @@ impl Tracker {
             (sample, Layout::from_size_align(new_size, layout.align()))
         else {
             // SAFETY: the caller's promise is passed on.
-            return unsafe { self.resize_unsampled(tables, caller.heap, block, layout, new_size) };
+            return unsafe {
+                self.resize_unsampled(tables, &caller.freer(), block, layout, new_size)
+            };
         };
         let is_marked = self.known(tables, block).is_some_and(|known| known.marked);
         let place = if is_marked { None } else { self.place(wanted) };
@@ -249,7 +276,7 @@ impl Tracker {
             // It stays what it is to the inner allocator, which may resize it in place.
             // SAFETY: the caller's promise is passed on.
             let resized =
-                unsafe { self.resize_unsampled(tables, caller.heap, block, layout, new_size) };
+                unsafe { self.resize_unsampled(tables, &caller.freer(), block, layout, new_size) };
             self.record_plain(tables, caller, resized, wanted, blocks);
             return resized;
         }
@@ -258,10 +285,12 @@ impl Tracker {
         let moved = unsafe { self.alloc_sample(tables, caller, wanted, false, blocks) };
         let Some(moved) = moved.filter(|moved| !moved.is_null()) else {
             // SAFETY: the caller's promise is passed on.
-            return unsafe { self.resize_unsampled(tables, caller.heap, block, layout, new_size) };
+            return unsafe {
+                self.resize_unsampled(tables, &caller.freer(), block, layout, new_size)
+            };
         };
         // SAFETY: both blocks are valid for their layouts, and different; the old one is given up by the caller.
-        unsafe { self.move_into(tables, caller.heap, block, layout, moved, new_size) };
+        unsafe { self.move_into(tables, &caller.freer(), block, layout, moved, new_size) };
         moved
     }
 
@@ -272,7 +301,7 @@ impl Tracker {
     unsafe fn resize_unsampled(
         &self,
         tables: &Tables,
-        heap: &impl Heap,
+        freer: &Freer<'_, impl Heap>,
         block: *mut u8,
         layout: Layout,
         new_size: usize,
@@ -284,28 +313,30 @@ impl Tracker {
                 };
                 // The new block first: if there is none, the old one and its record stay as they are.
                 // SAFETY: a layout of a size above zero.
-                let moved = unsafe { heap.alloc(wanted, false) };
+                let moved = unsafe { freer.heap.alloc(wanted, false) };
                 if !moved.is_null() {
                     // SAFETY: both blocks are valid for their layouts, and different; the old one is given up.
-                    unsafe { self.move_into(tables, heap, block, layout, moved, new_size) };
+                    unsafe { self.move_into(tables, freer, block, layout, moved, new_size) };
                 }
                 moved
             }
             Some(known) => {
                 // The record first: once the inner allocator has moved the block, its address may be issued again.
-                let closed = self.close(tables, block);
+                let closed = self.close(tables, block, freer.stock);
                 self.check_layout(&known, layout);
                 // SAFETY: the block is not marked, so it is the inner allocator's as it is, with the recorded layout.
-                let resized = unsafe { heap.realloc(block, layout_of(&known), new_size) };
+                let resized = unsafe { freer.heap.realloc(block, layout_of(&known), new_size) };
                 match closed {
-                    Some(closed) if resized.is_null() => self.reopen(tables, block, &closed),
+                    Some(closed) if resized.is_null() => {
+                        self.reopen(tables, block, &closed, freer.stock)
+                    }
                     Some(closed) => self.note_unmarked_gone(&closed),
                     None => {}
                 }
                 resized
             }
             // SAFETY: without a record the block is the inner allocator's as it is.
-            None => unsafe { heap.realloc(block, layout, new_size) },
+            None => unsafe { freer.heap.realloc(block, layout, new_size) },
         }
     }
 
@@ -316,7 +347,7 @@ impl Tracker {
     unsafe fn move_into(
         &self,
         tables: &Tables,
-        heap: &impl Heap,
+        freer: &Freer<'_, impl Heap>,
         block: *mut u8,
         layout: Layout,
         moved: *mut u8,
@@ -325,15 +356,21 @@ impl Tracker {
         // SAFETY: both blocks are valid for that many bytes, and distinct blocks do not overlap.
         unsafe { ptr::copy_nonoverlapping(block, moved, layout.size().min(new_size)) };
         // SAFETY: passed on.
-        unsafe { self.give_back(tables, heap, block, layout) }
+        unsafe { self.give_back(tables, freer, block, layout) }
     }
 
     /// Closes a block's record, if it has one, and gives the block to the inner allocator as the latter knows it.
     ///
     /// # Safety
     /// As for [`Tracker::dealloc`].
-    unsafe fn give_back(&self, tables: &Tables, heap: &impl Heap, block: *mut u8, layout: Layout) {
-        let (base, inner) = match self.close(tables, block) {
+    unsafe fn give_back(
+        &self,
+        tables: &Tables,
+        freer: &Freer<'_, impl Heap>,
+        block: *mut u8,
+        layout: Layout,
+    ) {
+        let (base, inner) = match self.close(tables, block, freer.stock) {
             Some(closed) => {
                 self.check_layout(&closed.block, layout);
                 self.note_unmarked_gone(&closed);
@@ -343,7 +380,7 @@ impl Tracker {
         };
         // SAFETY: with a record, this is what was requested for the block; without one, the block is the inner
         // allocator's as it is, and the layout the one that the program gives for it.
-        unsafe { heap.dealloc(base, inner) }
+        unsafe { freer.heap.dealloc(base, inner) }
     }
 
     /// Where a sampled block is to stand. `None` if it cannot be placed.

@@ -50,6 +50,7 @@ use crate::probe::unwind::Registers;
 use crate::store::cells::{Cells, Direction};
 use crate::store::live::Live;
 use crate::store::lost::Lost;
+use crate::store::memo::Memo;
 use crate::store::peak::{Peak, QUANTUM};
 use crate::store::pool::Pool;
 use crate::store::sites::Sites;
@@ -80,6 +81,7 @@ struct Tables {
     seed: u64,
     pool: Pool,
     trie: Trie,
+    memo: Memo,
     sites: Sites,
     live: Live,
     /// Written by all threads: a line of its own.
@@ -105,6 +107,7 @@ impl Tables {
             seed: config.get_seed().unwrap_or_else(accidental_seed),
             pool: Pool::new(config.get_max_threads())?,
             trie: Trie::new(config.get_max_stack_nodes())?,
+            memo: Memo::new()?,
             sites: Sites::new(config.get_max_sites())?,
             live: Live::new(config.get_max_live_samples())?,
             peak: CachePadded::new(Peak::new()),

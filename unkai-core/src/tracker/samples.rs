@@ -5,9 +5,12 @@ use std::alloc::Layout;
 use super::{Caller, Tables, Tracker, mark};
 use crate::entered::Entered;
 use crate::losses::Cause;
+use crate::probe::clock::Tick;
 use crate::probe::thread;
 use crate::probe::unwind::{self, CallStack};
 use crate::store::live::LiveBlock;
+use crate::store::memo::StackHash;
+use crate::store::room::Stock;
 use crate::store::sites::SiteId;
 use crate::store::trie::{Interned, NodeId};
 use crate::sync::Ordering;
@@ -35,9 +38,10 @@ impl Tracker {
         let inside = thread::enter();
         let entered = inside.witness();
         let address = address as u64;
-        if tables.live.may_contain(address)
-            && let Some(missed) = self.take(tables, entered, address)
-        {
+        let stock = Some(&caller.cells.own.live_stock);
+        tables.live.prefetch(address);
+        let site = self.site(tables, entered, caller);
+        if let Some(missed) = self.take(tables, address, stock) {
             self.note_unmarked_gone(&missed);
             self.lost.count(Cause::FreeMissed);
         }
@@ -45,15 +49,15 @@ impl Tracker {
             size: layout.size(),
             align: layout.align(),
             marked,
-            born: tables.clock.now(),
-            site: self.site(tables, entered, caller),
+            born: tables.clock.tick().0,
+            site,
             blocks,
         };
-        let recorded = tables.live.insert(entered, address, &block);
+        let recorded = tables.live.insert(entered, address, &block, stock);
         if recorded {
             tables
                 .sites
-                .add(entered, block.site, block.weight(), tables.peak.epoch());
+                .add(block.site, block.weight(), tables.peak.epoch());
         } else {
             self.lost.count(Cause::LiveTableFull);
         }
@@ -63,48 +67,51 @@ impl Tracker {
 
     /// The record of a block, if it is a sample.
     pub(super) fn known(&self, tables: &Tables, address: *mut u8) -> Option<LiveBlock> {
-        let address = address as u64;
-        if tables.live.may_contain(address) {
-            tables.live.find(address)
-        } else {
-            None
-        }
+        tables.live.find(address as u64)
     }
 
     /// Closes the record of a block, if it is a sample.
-    pub(super) fn close(&self, tables: &Tables, address: *mut u8) -> Option<Closed> {
-        let address = address as u64;
-        if !tables.live.may_contain(address) {
-            return None;
-        }
-        let inside = thread::enter();
-        let closed = self.take(tables, inside.witness(), address);
-        inside.leave();
-        closed
+    pub(super) fn close(
+        &self,
+        tables: &Tables,
+        address: *mut u8,
+        stock: Option<&Stock>,
+    ) -> Option<Closed> {
+        self.take(tables, address as u64, stock)
     }
 
     /// Opens a record again whose block was not freed after all.
-    pub(super) fn reopen(&self, tables: &Tables, address: *mut u8, closed: &Closed) {
+    pub(super) fn reopen(
+        &self,
+        tables: &Tables,
+        address: *mut u8,
+        closed: &Closed,
+        stock: Option<&Stock>,
+    ) {
         let inside = thread::enter();
         let entered = inside.witness();
-        if tables.live.insert(entered, address as u64, &closed.block) {
+        if tables
+            .live
+            .insert(entered, address as u64, &closed.block, stock)
+        {
             let block = &closed.block;
             tables
                 .sites
-                .put_back(entered, block.site, block.weight(), closed.lifetime);
+                .put_back(block.site, block.weight(), closed.lifetime);
         } else {
             self.lost.count(Cause::LiveTableFull);
         }
         inside.leave();
     }
 
-    fn take(&self, tables: &Tables, entered: &Entered, address: u64) -> Option<Closed> {
-        let block = tables.live.remove(entered, address)?;
-        let lifetime = tables.clock.now().saturating_sub(block.born);
+    fn take(&self, tables: &Tables, address: u64, stock: Option<&Stock>) -> Option<Closed> {
+        let block = tables.live.remove(address, stock)?;
+        let (born, now) = (Tick(block.born), tables.clock.tick());
+        let lifetime = tables.clock.nanoseconds(born, now);
         let epoch = tables.peak.epoch();
         tables
             .sites
-            .remove(entered, block.site, block.weight(), epoch, lifetime);
+            .remove(block.site, block.weight(), epoch, lifetime);
         Some(Closed { block, lifetime })
     }
 
@@ -120,6 +127,23 @@ impl Tracker {
         } else if stack.truncated() {
             self.lost.count(Cause::StackTruncated);
         }
+        let hash = StackHash::of(stack.frames(), stack.truncated());
+        tables
+            .memo
+            .find(hash)
+            .unwrap_or_else(|| self.site_of_new(tables, entered, caller, &stack, hash))
+    }
+
+    /// The site of a stack that was not seen lately.
+    #[cold]
+    fn site_of_new<H>(
+        &self,
+        tables: &Tables,
+        entered: &Entered,
+        caller: &Caller<'_, H>,
+        stack: &CallStack,
+        hash: StackHash,
+    ) -> SiteId {
         let root = if stack.truncated() {
             NodeId::TRUNCATED
         } else {
@@ -131,21 +155,23 @@ impl Tracker {
             .trie
             .intern(entered, root, stack.frames(), &mut spare);
         spare_cell.store(spare, Ordering::Relaxed);
-        let node = match interned {
-            Interned::Whole(node) => node,
+        // What is counted as lost is not kept: the next such sample is lost too.
+        let (node, whole) = match interned {
+            Interned::Whole(node) => (node, true),
             Interned::Prefix(node) => {
                 self.lost.count(Cause::StacksFull);
                 tables.trie.set_prefix(node);
-                node
+                (node, false)
             }
         };
-        tables
-            .sites
-            .of(entered, &tables.trie, node)
-            .unwrap_or_else(|| {
-                self.lost.count(Cause::SitesFull);
-                SiteId::OTHER
-            })
+        let Some(site) = tables.sites.of(entered, &tables.trie, node) else {
+            self.lost.count(Cause::SitesFull);
+            return SiteId::OTHER;
+        };
+        if whole {
+            tables.memo.keep(hash, site);
+        }
+        site
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::{Tables, Tracker};
+use crate::probe::clock::Tick;
 use crate::probe::unwind;
 use crate::snapshot::{
     Amount, DurationHistogram, OwnMemory, SamplingStatus, Site, Snapshot, TableUse, Totals,
@@ -39,7 +40,7 @@ impl Tracker {
         snapshot.totals = self.totals();
         snapshot.losses = self.lost.read();
         if let Some(tables) = self.tables.get() {
-            snapshot.uptime = Duration::from_nanos(tables.clock.now());
+            snapshot.uptime = Duration::from_nanos(tables.clock.uptime());
             snapshot.sampling = SamplingStatus {
                 mode: self.control.plan().sampling(),
                 paused: self.control.is_paused(),
@@ -61,9 +62,13 @@ impl Tracker {
 
 fn sites(tables: &Tables) -> Vec<Site> {
     let mut ages = Ages::new(tables);
-    let now = tables.clock.now();
+    let now = tables.clock.tick();
     tables.live.each(|_, block| {
-        ages.add(block.site, now.saturating_sub(block.born), block.blocks);
+        ages.add(
+            block.site,
+            tables.clock.nanoseconds(Tick(block.born), now),
+            block.blocks,
+        );
     });
     let figures = tables.sites.figures(tables.peak.epoch());
     figures
@@ -130,7 +135,10 @@ fn own_memory(tables: &Tables) -> OwnMemory {
             pool.capacity(),
             (pool.used() * cells, pool.capacity() * cells),
         ),
-        stacks: table(trie.used(), trie.capacity(), trie.bytes()),
+        stacks: table(trie.used(), trie.capacity(), {
+            let (used, most) = trie.bytes();
+            (used + tables.memo.bytes(), most + tables.memo.bytes())
+        }),
         sites: table(
             sites.used(),
             sites.capacity(),

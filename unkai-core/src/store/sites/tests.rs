@@ -29,11 +29,11 @@ fn what_was_added_can_be_taken_back_to_exactly_nothing() {
         .collect();
     weights
         .iter()
-        .for_each(|&weight| sites.add(&inside, site, weight, 0));
+        .for_each(|&weight| sites.add(site, weight, 0));
     weights
         .iter()
         .rev()
-        .for_each(|&weight| sites.remove(&inside, site, weight, 0, 1000));
+        .for_each(|&weight| sites.remove(site, weight, 0, 1000));
     let figures = sites.figures(0);
     let live = figures[0].live;
     assert_eq!((live.samples, live.bytes, live.blocks), (0, 0.0, 0.0));
@@ -48,7 +48,6 @@ fn one_sample_gives_the_published_variance() {
     let (sites, trie, inside) = table(10);
     let site = sites.of(&inside, &trie, node(&trie, &inside, 5)).unwrap();
     sites.add(
-        &inside,
         site,
         Weight {
             size: 100,
@@ -73,13 +72,13 @@ fn the_peak_keeps_what_was_live_when_the_epoch_began() {
         size: 100,
         blocks: 1.0,
     };
-    sites.add(&inside, site, weight, 0);
-    sites.add(&inside, site, weight, 0);
+    sites.add(site, weight, 0);
+    sites.add(site, weight, 0);
     // Epoch 1 begins here, with 200 bytes live.
     assert_eq!(sites.figures(1)[0].at_peak.bytes, 200.0);
-    sites.remove(&inside, site, weight, 1, 5);
-    sites.remove(&inside, site, weight, 1, 5);
-    sites.add(&inside, site, weight, 1);
+    sites.remove(site, weight, 1, 5);
+    sites.remove(site, weight, 1, 5);
+    sites.add(site, weight, 1);
     let figures = &sites.figures(1)[0];
     assert_eq!((figures.live.bytes, figures.at_peak.bytes), (100.0, 200.0));
 }
