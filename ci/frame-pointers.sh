@@ -3,6 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ci/setup.sh
-UNKAI_TEST_FRAME_POINTERS=1 RUSTFLAGS="-C force-frame-pointers=yes" \
-    CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/frame-pointers" \
-    cargo test -p unkai --test stacks_are_right --test nothing_reenters "$@"
+export UNKAI_TEST_FRAME_POINTERS=1 RUSTFLAGS="-C force-frame-pointers=yes"
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/frame-pointers"
+cargo test -p unkai --test stacks_are_right --test nothing_reenters "$@"
+cargo test -p unkai-core --features profiler --lib three_ways "$@"

@@ -6,6 +6,10 @@ use std::alloc::System;
 use std::hint::black_box;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+#[cfg(target_os = "linux")]
+#[path = "support/late_library.rs"]
+mod late_library;
+
 use unkai::{Cause, Config, Snapshot, UnkaiGlobalAlloc, UnwinderKind};
 
 #[global_allocator]
@@ -138,69 +142,83 @@ fn every_sample_has_a_stack() {
     );
 }
 
-/// A library that calls back, compiled and loaded now: before and after unkai has read its tables, a stack leads through
-/// it to its caller.
+/// Libraries that call back, compiled and loaded now: before and after unkai has read their tables, stacks lead through
+/// them to their caller; and again when one is unloaded and loaded once more, or when another stands in its place.
 #[test]
 #[cfg(target_os = "linux")]
-fn stacks_lead_through_a_library_that_is_loaded_late() {
-    use std::ffi::{CString, c_int, c_void};
-    use std::process::Command;
+fn stacks_lead_through_libraries_that_are_loaded_late() {
+    use late_library::{Folder, Library};
 
     let _one = one_at_a_time();
-    let folder = std::env::temp_dir().join(format!("unkai-late-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let (source, library) = (folder.join("late.c"), folder.join("liblate.so"));
-    std::fs::write(
-        &source,
-        "int call_back(int (*f)(void)) { volatile int r = f(); return r + 1; }\n",
-    )
-    .unwrap();
-    let compiled = Command::new("cc")
-        .args(["-O2", "-shared", "-fPIC", "-o"])
-        .arg(&library)
-        .arg(&source)
-        .status();
-    if !compiled.is_ok_and(|status| status.success()) {
+    let folder = Folder::new();
+    // Where the program keeps frame pointers, so does the library; else its frame would be missing.
+    let options: &[&str] = match std::env::var_os("UNKAI_TEST_FRAME_POINTERS") {
+        Some(_) => &["-fno-omit-frame-pointer"],
+        None => &["-fomit-frame-pointer"],
+    };
+    let compile = |name, frame| folder.compile(name, frame, options);
+    let (Some(small), Some(large)) = (compile("small", 16), compile("large", 4000)) else {
         println!("skipped: no C compiler");
         return;
-    }
-    let path = CString::new(library.to_str().unwrap()).unwrap();
-    // SAFETY: a C string, and a library without constructors.
-    let handle = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW) };
-    assert!(!handle.is_null());
-    // SAFETY: an open library and a C string.
-    let symbol = unsafe { libc::dlsym(handle, c"call_back".as_ptr()) };
-    assert!(!symbol.is_null());
-    // SAFETY: the function was compiled above with this signature.
-    let call_back: unsafe extern "C" fn(extern "C" fn() -> c_int) -> c_int =
-        unsafe { std::mem::transmute::<*mut c_void, _>(symbol) };
+    };
 
+    let library = Library::load(&small);
+    leads_through(&library);
+    drop(HEAP.snapshot());
+    leads_through(&library);
+
+    // Once more, with what is known of it: at the same place, or at another one.
+    drop(library);
+    let library = Library::load(&small);
+    leads_through(&library);
+
+    // Something else where it was, with frames of another size.
+    drop(library);
+    let library = Library::load(&large);
+    drop(HEAP.snapshot());
+    leads_through(&library);
+
+    // Both at once: one of them stands at a new place.
+    let second = Library::load(&small);
+    leads_through(&second);
+    drop(HEAP.snapshot());
+    leads_through(&second);
+    leads_through(&library);
+}
+
+/// Allocates from within a call by `library`, and asserts that the stack leads through it to the test.
+#[cfg(target_os = "linux")]
+fn leads_through(library: &late_library::Library) {
     static RESULT: Mutex<Option<(Vec<u64>, Vec<u8>)>> = Mutex::new(None);
-    extern "C" fn allocate() -> c_int {
+    extern "C" fn allocate() -> std::ffi::c_int {
         *RESULT.lock().unwrap() = Some(stack_and_block());
         1
     }
-    for _ in 0..2 {
-        // SAFETY: as above.
-        assert_eq!(unsafe { call_back(allocate) }, 2);
-        let (theirs, block) = RESULT.lock().unwrap().take().unwrap();
-        // Taking the snapshot is what reads the tables of the new library.
-        let snapshot = HEAP.snapshot();
-        let ours = sampled(&snapshot);
-        let (ours, theirs) = common_part(&ours, &theirs);
-        let test = stacks_lead_through_a_library_that_is_loaded_late as fn() as usize as u64;
-        let through = ours
-            .iter()
-            .filter(|&&frame| theirs.contains(&frame))
-            .count();
-        if snapshot.unwinding.kind != UnwinderKind::FramePointers {
-            assert_eq!(ours, theirs);
-        }
-        assert!(
-            through > 3 && ours.iter().any(|&frame| frame >= test),
-            "{ours:x?}"
-        );
-        drop(block);
+    library.call_back(allocate);
+    let (theirs, block) = RESULT.lock().unwrap().take().unwrap();
+    let snapshot = HEAP.snapshot();
+    let (ours, theirs) = common_part(&sampled(&snapshot), &theirs);
+    if snapshot.unwinding.kind == UnwinderKind::FramePointers {
+        assert!(theirs.starts_with(&ours), "{ours:x?} {theirs:x?}");
+    } else {
+        assert_eq!(ours, theirs);
     }
-    std::fs::remove_dir_all(&folder).unwrap();
+    let within = ours.iter().position(|&frame| library.contains(frame));
+    let within = within.expect("a frame of the library");
+    let mut names = ours[within + 1..].iter().flat_map(|&frame| names_of(frame));
+    assert!(
+        names.any(|name| name.contains("stacks_lead_through_libraries")),
+        "{ours:x?}"
+    );
+    drop(block);
+}
+
+/// The functions that a return address is in: several, if some were inlined into others.
+#[cfg(target_os = "linux")]
+fn names_of(return_address: u64) -> Vec<String> {
+    let mut names = Vec::new();
+    backtrace::resolve((return_address - 1) as *mut _, |symbol| {
+        names.extend(symbol.name().map(|name| name.to_string()));
+    });
+    names
 }

@@ -85,9 +85,17 @@ impl Tracker {
         layout: Layout,
     ) {
         let tables = self.tables_of(caller);
+        let may_be_sampled = mark::is_always_looked_up(layout)
+            || caller.cells.may_be_marked(block as usize, layout.align());
         self.note_freed(tables, caller);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { self.give_back(tables, &caller.freer(), block, layout) }
+        if may_be_sampled {
+            // SAFETY: the caller's promise is passed on.
+            unsafe { self.give_back(tables, &caller.freer(), block, layout) }
+        } else {
+            // Only the count was due.
+            // SAFETY: the block is not sampled, so it is the inner allocator's as it is.
+            unsafe { caller.heap.dealloc(block, layout) }
+        }
     }
 
     /// Serves a reallocation that was counted on the caller's cells and must be looked at.

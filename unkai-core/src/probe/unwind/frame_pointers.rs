@@ -49,11 +49,16 @@ pub(super) fn walk(registers: &Registers, stack: &mut CallStack) -> bool {
     let readable = Readable::from(registers);
     let mut frame = registers.frame;
     let mut found = false;
+    let mut known = 0..0;
     // Each frame holds the caller's frame pointer, then the return address.
     while let (Ok(next), Ok(return_address)) =
         (readable.word(frame), readable.word(frame.wrapping_add(8)))
     {
-        if !tables::is_code(return_address) {
+        // Most frames are of the same module as the one before.
+        if !known.contains(&return_address) {
+            known = tables::code_of(return_address).unwrap_or(0..0);
+        }
+        if known.is_empty() {
             // Either the end of the chain, where the C library used the register for something else, or unknown code.
             let goes_on = next > frame && readable.word(next).is_ok();
             return found && !(goes_on && return_address >= LOWEST_CODE);

@@ -14,7 +14,11 @@
 //! allocation), and for stacks that lead through a module that was loaded since the tables were read.
 
 mod bounds;
+#[cfg(any(test, unkai_internals))]
+mod chain;
 mod frame_pointers;
+#[cfg(unkai_internals)]
+pub mod internals;
 #[cfg(all(
     target_os = "linux",
     any(target_arch = "x86_64", target_arch = "aarch64"),
@@ -164,3 +168,6 @@ pub(crate) fn own_bytes() -> u64 {
 }
 
 static LAST_KIND: AtomicU8 = AtomicU8::new(UnwinderKind::None as u8);
+
+#[cfg(test)]
+mod tests;

@@ -8,8 +8,6 @@ use std::ops::Range;
 /// One loaded module, with views into its mapped image.
 #[derive(Clone, Debug)]
 pub(super) struct Module {
-    /// What the loader added to the addresses that the module states.
-    pub(super) bias: u64,
     /// All of its mapped memory.
     pub(super) memory: Range<u64>,
     /// Its executable memory.
@@ -114,7 +112,6 @@ fn module(bias: u64, headers: &[Header]) -> Option<Module> {
         .map(range)
         .find(|segment| segment.contains(&frames))?;
     Some(Module {
-        bias,
         memory,
         code,
         header,

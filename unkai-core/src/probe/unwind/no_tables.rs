@@ -7,8 +7,8 @@ pub(super) fn walk(_inside: &Entered, _registers: &Registers, _stack: &mut CallS
     false
 }
 
-pub(super) fn is_code(_address: u64) -> bool {
-    true
+pub(super) fn code_of(_return_address: u64) -> Option<std::ops::Range<u64>> {
+    Some(0..u64::MAX)
 }
 
 pub(super) fn refresh() {}

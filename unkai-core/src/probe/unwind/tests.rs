@@ -1,0 +1,77 @@
+//! The ways of taking stacks, beside one another.
+
+use super::{CallStack, Registers, chain, frame_pointers, portable, tables};
+use crate::config::MAX_FRAMES;
+use crate::entered::Entered;
+
+/// The stack of the calling function, by each way that this build has.
+#[derive(Debug)]
+struct ThreeWays {
+    by_chain: Option<Vec<u64>>,
+    by_tables: Option<Vec<u64>>,
+    portable: Vec<u64>,
+}
+
+#[inline(never)]
+fn three_ways() -> ThreeWays {
+    let entered = Entered::vouch();
+    let registers = Registers::capture();
+    let empty = || CallStack::new(0, MAX_FRAMES);
+
+    let mut stack = empty();
+    let found = tables::walk(&entered, &registers, &mut stack);
+    assert!(!stack.truncated());
+    let by_tables = found.then(|| stack.frames().to_vec());
+
+    let mut stack = empty();
+    let kept = std::env::var_os("UNKAI_TEST_FRAME_POINTERS").is_some() && found;
+    let by_chain = kept.then(|| {
+        assert!(frame_pointers::walk(&registers, &mut stack));
+        stack.frames().to_vec()
+    });
+
+    let mut stack = empty();
+    portable::walk(&entered, &registers, &mut stack);
+    ThreeWays {
+        by_chain,
+        by_tables,
+        portable: stack.frames().to_vec(),
+    }
+}
+
+#[test]
+fn three_ways_lead_through_the_same_frames() {
+    tables::refresh();
+    let tables_are_ported = cfg!(all(
+        target_os = "linux",
+        any(target_arch = "x86_64", target_arch = "aarch64"),
+        not(unkai_portable)
+    ));
+    let mut places = std::collections::HashSet::new();
+    for links in [10, 30, 100] {
+        for seed in 0..64 {
+            let mut taken = None;
+            chain::call(seed, links, &mut || taken = Some(three_ways()));
+            let ways = taken.expect("the chain calls it");
+            assert!(ways.portable.len() > links as usize, "{ways:x?}");
+            assert_eq!(ways.by_tables.is_some(), tables_are_ported);
+            if let Some(by_tables) = &ways.by_tables {
+                assert_eq!(*by_tables, ways.portable, "seed {seed}");
+            }
+            if let Some(by_chain) = &ways.by_chain {
+                // The C library's start-up code keeps no frame pointers.
+                assert!(
+                    ways.portable.starts_with(by_chain) && by_chain.len() > links as usize,
+                    "seed {seed}: {ways:x?}"
+                );
+            }
+            places.extend(ways.portable);
+        }
+    }
+    // Were functions merged or inlined, this would prove little.
+    assert!(
+        places.len() >= 128,
+        "{} different return addresses",
+        places.len()
+    );
+}
