@@ -1,7 +1,7 @@
-//! A hot pair to count the instructions of: `ci/fast-path.sh` runs it under callgrind, bare and tracked.
+//! Hot operations to count the instructions of: `ci/fast-path.sh` runs them under callgrind, bare and tracked.
 //!
 //! ```text
-//! fast_path ALLOCATOR bare|tracked PAIRS
+//! fast_path ALLOCATOR bare|tracked pair|zeroed|resize TIMES
 //! ```
 
 #[allow(dead_code, reason = "no bench uses all of it")]
@@ -10,25 +10,35 @@ mod workloads;
 use std::process::ExitCode;
 
 use workloads::heaps::{PAIRS, prepare};
-use workloads::hot_pair;
+use workloads::{hot_pair, resized_pair, zeroed_pair};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [allocator, which, pairs] = arguments.as_slice() else {
+    let [allocator, which, operation, times] = arguments.as_slice() else {
         println!("this bench is run by ci/fast-path.sh");
         return ExitCode::SUCCESS;
     };
     let pair = PAIRS.iter().find(|pair| pair.name == allocator);
-    let (Some(pair), Ok(pairs)) = (pair, pairs.parse()) else {
-        eprintln!("usage: fast_path mimalloc|jemalloc|System bare|tracked PAIRS");
-        return ExitCode::from(2);
+    let run = match operation.as_str() {
+        "pair" => hot_pair,
+        "zeroed" => zeroed_pair,
+        "resize" => resized_pair,
+        _ => return usage(),
+    };
+    let (Some(pair), Ok(times)) = (pair, times.parse()) else {
+        return usage();
+    };
+    let heap = match which.as_str() {
+        "bare" => &pair.bare,
+        "tracked" => &pair.tracked,
+        _ => return usage(),
     };
     prepare();
-    let heap = if which == "bare" {
-        &pair.bare
-    } else {
-        &pair.tracked
-    };
-    hot_pair(heap, pairs);
+    run(heap, times);
     ExitCode::SUCCESS
+}
+
+fn usage() -> ExitCode {
+    eprintln!("usage: fast_path mimalloc|jemalloc|System bare|tracked pair|zeroed|resize TIMES");
+    ExitCode::from(2)
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What each way of unwinding costs: builds benches/unwinders.rs without and with frame pointers, and prints a table for
-# each. About five minutes with both builds.
+# each. Two minutes, once both are built.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ci/setup.sh

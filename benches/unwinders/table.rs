@@ -101,7 +101,7 @@ fn print(bench: &Bench, ways: &[Way], by: &str, out: &mut impl Write) -> io::Res
         out,
         "\n  Stacks of samples are taken by {by} here. All ways found the same frames.\n\n  \
          warm             the same stack again and again\n  \
-         far              {} MiB were read, then the program called its way in: its own stack is in the nearest caches,\n  \
+         far              {} MiB were read, then the program called its way in: its stack is in the nearest caches,\n  \
          {:16} what unkai needs is in the last one\n  \
          from memory      the same with {} MiB: what unkai needs is in no cache\n  \
          all from memory  these {} MiB were read where the stack is taken: the stack itself is in no cache either\n\n  \

@@ -3,7 +3,7 @@
 use std::ffi::{CString, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A folder of libraries, removed in the end.
@@ -51,7 +51,7 @@ pub(crate) struct Library {
 }
 
 impl Library {
-    pub(crate) fn load(file: &PathBuf) -> Self {
+    pub(crate) fn load(file: &Path) -> Self {
         let path = CString::new(file.as_os_str().as_bytes()).unwrap();
         // SAFETY: a C string, and a library without constructors.
         let handle = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW) };

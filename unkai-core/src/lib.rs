@@ -48,11 +48,10 @@ mod tracker;
 pub use config::{Config, MAX_FRAMES, MAX_INTERVAL};
 #[cfg(all(feature = "profiler", not(loom)))]
 pub use heap::Heap;
+pub use losses::{CAUSES, Cause, Losses};
 #[cfg(all(unkai_internals, feature = "profiler", not(loom)))]
 #[doc(hidden)]
 pub use probe::unwind::internals;
-
-pub use losses::{CAUSES, Cause, Losses};
 pub use scope::{Charge, Scope, Usage};
 pub use snapshot::{
     Amount, DURATION_BUCKETS, DurationHistogram, Estimate, OwnMemory, Sampling, SamplingStatus,

@@ -40,6 +40,10 @@ pub unsafe fn alloc<H: Heap>(
     layout: Layout,
     zeroed: bool,
 ) -> *mut u8 {
+    if TRACKER.only_counts_alloc(cells, layout.size()) {
+        // SAFETY: the caller's promise is passed on.
+        return unsafe { heap.alloc(layout, zeroed) };
+    }
     match resolve(config, cells, |cells| cells.count_alloc(layout.size())) {
         Ok(cells) => {
             let caller = Caller {
@@ -67,7 +71,12 @@ pub unsafe fn dealloc<H: Heap>(
     block: *mut u8,
     layout: Layout,
 ) {
-    let count = |cells: &Cells| cells.count_dealloc(block as usize, layout.size(), layout.align());
+    let (address, size, align) = (block as usize, layout.size(), layout.align());
+    if TRACKER.only_counts_dealloc(cells, address, size, align) {
+        // SAFETY: the caller's promise is passed on: a block that is not sampled is the inner allocator's as it is.
+        return unsafe { heap.dealloc(block, layout) };
+    }
+    let count = |cells: &Cells| cells.count_dealloc(address, size, align);
     match resolve(config, cells, count) {
         Ok(cells) => {
             let caller = Caller {
@@ -96,9 +105,15 @@ pub unsafe fn realloc<H: Heap>(
     layout: Layout,
     new_size: usize,
 ) -> *mut u8 {
-    let count = |cells: &Cells| {
-        cells.count_realloc(block as usize, layout.size(), layout.align(), new_size)
-    };
+    let (address, size, align) = (block as usize, layout.size(), layout.align());
+    // The free first: it changes nothing that a longer look at both would miss.
+    if TRACKER.only_counts_dealloc(cells, address, size, align)
+        && TRACKER.only_counts_alloc(cells, new_size)
+    {
+        // SAFETY: the caller's promise is passed on: a block that is not sampled is the inner allocator's as it is.
+        return unsafe { heap.realloc(block, layout, new_size) };
+    }
+    let count = |cells: &Cells| cells.count_realloc(address, size, align, new_size);
     match resolve(config, cells, count) {
         Ok(cells) => {
             let caller = Caller {

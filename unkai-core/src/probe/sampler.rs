@@ -13,6 +13,7 @@ use crate::snapshot::Sampling;
 pub(crate) struct Plan(u64);
 
 const KIND_SHIFT: u32 = 62;
+const BY_BYTES: u64 = 2;
 const VALUE: u64 = (1 << KIND_SHIFT) - 1;
 
 impl Plan {
@@ -20,7 +21,7 @@ impl Plan {
         let (kind, value) = match sampling {
             Sampling::Off => (0, 0),
             Sampling::EveryBlock => (1, 0),
-            Sampling::Bytes { interval } => (2, interval),
+            Sampling::Bytes { interval } => (BY_BYTES, interval),
             Sampling::Blocks { one_in } => (3, one_in),
         };
         Self(kind << KIND_SHIFT | value & VALUE)
@@ -34,12 +35,17 @@ impl Plan {
         self.0
     }
 
+    /// Whether blocks are chosen by their bytes.
+    pub(crate) const fn is_by_bytes(self) -> bool {
+        self.0 >> KIND_SHIFT == BY_BYTES
+    }
+
     pub(crate) const fn sampling(self) -> Sampling {
         let value = self.0 & VALUE;
         match self.0 >> KIND_SHIFT {
             0 => Sampling::Off,
             1 => Sampling::EveryBlock,
-            2 => Sampling::Bytes { interval: value },
+            BY_BYTES => Sampling::Bytes { interval: value },
             _ => Sampling::Blocks { one_in: value },
         }
     }

@@ -169,9 +169,16 @@ impl Cells {
     /// Counts a `realloc` from `old` to `new` bytes: a free and an allocation. Returns whether the slow path must look.
     #[inline(always)]
     pub fn count_realloc(&self, address: usize, old: usize, align: usize, new: usize) -> bool {
-        let due = self.count_alloc(new);
-        // Both are always counted.
-        self.count_dealloc(address, old, align) || due
+        // Both are always counted, so the first branch comes when they are.
+        self.allocated.count_block();
+        self.freed.count_block();
+        let left = self.allocated.left.load(Ordering::Relaxed);
+        self.allocated
+            .left
+            .store(left.wrapping_sub(new as i64), Ordering::Relaxed);
+        self.count_down::<FREED>(old)
+            || self.may_be_marked(address, align)
+            || self.allocated.left.load(Ordering::Relaxed) < 0
     }
 
     /// Subtracts `bytes` from what is left of the meter that starts at `METER`. Returns whether that is below zero now.

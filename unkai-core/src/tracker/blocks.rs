@@ -9,6 +9,8 @@ use super::samples::{Closed, inner_of, layout_of};
 use super::{Caller, Tables, Tracker, mark};
 use crate::heap::Heap;
 use crate::losses::Cause;
+use crate::probe::sampler::Plan;
+use crate::store::cells::Cells;
 use crate::store::cells::Direction;
 use crate::store::live::LiveBlock;
 use crate::store::peak::QUANTUM;
@@ -47,6 +49,56 @@ impl<'a, H> Caller<'a, H> {
 }
 
 impl Tracker {
+    /// Looks whether an allocation of `size` bytes is nothing but counted: no sample, not large, and no change to be noticed.
+    /// Then the countdown goes on, and the inner allocator may serve it. The short way out of most slow paths.
+    #[inline]
+    pub(crate) fn only_counts_alloc(&self, cells: &Cells, size: usize) -> bool {
+        let left = cells.left(Direction::Allocated);
+        if left >= 0 {
+            return true;
+        }
+        let plan = cells.own.plan.load(Ordering::Relaxed);
+        let counted = cells.own.armed.load(Ordering::Relaxed).wrapping_sub(left) as u64;
+        let until = cells.own.until.load(Ordering::Relaxed);
+        // A thread without cells has no plan; where samples are dense, every free is looked up.
+        let as_before = Plan::from_word(plan).is_by_bytes()
+            && plan == self.control.plan().word()
+            && cells.mark_floor() != 0;
+        if !as_before || counted >= until || mark::is_large(size) {
+            return false;
+        }
+        let Some(tables) = self.tables.get() else {
+            return false;
+        };
+        if tables.config.get_check_every_allocation() {
+            return false;
+        }
+        cells.own.until.store(until - counted, Ordering::Relaxed);
+        self.arm(tables, cells, &self.load_sampler(cells));
+        self.publish(tables, cells);
+        true
+    }
+
+    /// Looks whether a free is nothing but counted: the block is not large, and not at a marked address. Then the countdown
+    /// goes on, and the inner allocator may have the block.
+    #[inline]
+    pub(crate) fn only_counts_dealloc(
+        &self,
+        cells: &Cells,
+        address: usize,
+        size: usize,
+        align: usize,
+    ) -> bool {
+        // To a thread without cells every address is a marked one.
+        if mark::is_large(size) || cells.may_be_marked(address, align) {
+            return false;
+        }
+        if cells.left(Direction::Freed) < 0 {
+            cells.rearm(Direction::Freed, QUANTUM - 1);
+        }
+        true
+    }
+
     /// Serves an allocation that was counted on the caller's cells and must be looked at.
     ///
     /// # Safety
@@ -85,17 +137,9 @@ impl Tracker {
         layout: Layout,
     ) {
         let tables = self.tables_of(caller);
-        let may_be_sampled = mark::is_always_looked_up(layout)
-            || caller.cells.may_be_marked(block as usize, layout.align());
         self.note_freed(tables, caller);
-        if may_be_sampled {
-            // SAFETY: the caller's promise is passed on.
-            unsafe { self.give_back(tables, &caller.freer(), block, layout) }
-        } else {
-            // Only the count was due.
-            // SAFETY: the block is not sampled, so it is the inner allocator's as it is.
-            unsafe { caller.heap.dealloc(block, layout) }
-        }
+        // SAFETY: the caller's promise is passed on.
+        unsafe { self.give_back(tables, &caller.freer(), block, layout) }
     }
 
     /// Serves a reallocation that was counted on the caller's cells and must be looked at.

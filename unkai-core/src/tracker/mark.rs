@@ -42,9 +42,14 @@ pub(crate) struct Placement {
     pub(crate) offset: usize,
 }
 
+/// Whether a block of this size is large: too large for any countdown.
+pub(crate) fn is_large(size: usize) -> bool {
+    size >= LARGE
+}
+
 /// Whether a free of such a block is looked up in any case, so that a mark would be of no use.
 pub(crate) fn is_always_looked_up(layout: Layout) -> bool {
-    layout.size() >= LARGE || layout.align() >= MODULUS
+    is_large(layout.size()) || layout.align() >= MODULUS
 }
 
 /// The placement of a marked block of `layout`. `None` if the enlarged request would be no valid layout.
