@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The whole-program tests over the code that other platforms take: no inline assembly, no unwind tables, the portable
-# unwinder. Built here with a cfg of its own, since those platforms are not at hand.
+# unwinder; and framehop, which reads the tables of other architectures. Built here with cfgs of their own, since those
+# platforms are not at hand.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ci/setup.sh
@@ -8,3 +9,5 @@ RUSTFLAGS="--cfg unkai_portable" CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/p
     cargo test -p unkai -p unkai-core --features unkai-core/profiler \
     --lib --test blocks_go_back_as_they_were_taken --test totals_are_exact --test nothing_reenters \
     --test stacks_are_right "$@"
+RUSTFLAGS="--cfg unkai_framehop" CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/framehop" \
+    cargo test -p unkai -p unkai-core --features unkai-core/profiler --lib --test stacks_are_right "$@"

@@ -175,6 +175,7 @@ fn stacks_lead_through_libraries_that_are_loaded_late() {
     // Something else where it was, with frames of another size.
     drop(library);
     let library = Library::load(&large);
+    leads_through(&library);
     drop(HEAP.snapshot());
     leads_through(&library);
 

@@ -60,7 +60,7 @@ impl Clock {
         if length == 0 {
             length = self.measured_length();
         }
-        (u128::from(ticks) * u128::from(length) >> 32) as u64
+        ((u128::from(ticks) * u128::from(length)) >> 32) as u64
     }
 
     /// Nanoseconds since the start by the system's clock; good for 584 years.

@@ -5,6 +5,8 @@
 use std::ffi::c_void;
 use std::ops::Range;
 
+use crate::sync::{AtomicPtr, Ordering};
+
 /// One loaded module, with views into its mapped image.
 #[derive(Clone, Debug)]
 pub(super) struct Module {
@@ -36,6 +38,66 @@ pub(super) fn changes() -> u64 {
     // SAFETY: as in `loaded`.
     unsafe { libc::dl_iterate_phdr(Some(visit), std::ptr::from_mut(&mut seen).cast()) };
     seen.changes
+}
+
+/// Whether this very module, which may be unloaded, is still where it was, with the tables that were copied from it. Asked
+/// for a module that a running function of this thread stands in. No lock, no allocation.
+///
+/// Where the C library cannot say (glibc before 2.35, others), it is believed.
+pub(super) fn is_still_there(module: &Module, header: &[u8], frames: &[u8]) -> bool {
+    let function = FIND_OBJECT.load(Ordering::Relaxed);
+    if function.is_null() {
+        return true;
+    }
+    // SAFETY: the address of `_dl_find_object`, which has this signature wherever it exists.
+    let find_object = unsafe { std::mem::transmute::<*mut c_void, FindObject>(function) };
+    let mut found = FoundObject::default();
+    // SAFETY: the function takes any address, and `found` is room for its answer.
+    let failed = unsafe { find_object(module.code.start as *mut c_void, &mut found) };
+    let mapped = found.map_start..found.map_end;
+    if failed != 0
+        || found.header != module.header.start
+        || !mapped.contains(&(module.frames.end - 1))
+    {
+        return false;
+    }
+    // The same place, but another library? The beginnings of the tables tell.
+    let same = |start: u64, copy: &[u8]| {
+        let copy = &copy[..copy.len().min(TELLING)];
+        // SAFETY: a module whose memory holds these bytes is mapped here, and stays so while a function of it runs. They are
+        // read only, and any bytes are valid.
+        let bytes = unsafe { std::slice::from_raw_parts(start as *const u8, copy.len()) };
+        bytes == copy
+    };
+    same(module.header.start, header) && same(module.frames.start, frames)
+}
+
+/// So many bytes of a module's tables tell it from others.
+const TELLING: usize = 1024;
+
+/// Finds out whether the C library can tell which module an address belongs to. To be called before [`is_still_there`].
+pub(super) fn prepare() {
+    // SAFETY: the name ends with a zero.
+    let function = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"_dl_find_object".as_ptr()) };
+    FIND_OBJECT.store(function, Ordering::Relaxed);
+}
+
+type FindObject = unsafe extern "C" fn(*mut c_void, &mut FoundObject) -> libc::c_int;
+
+static FIND_OBJECT: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
+
+/// The C library's `struct dl_find_object`.
+#[derive(Debug, Default)]
+#[repr(C)]
+struct FoundObject {
+    flags: u64,
+    map_start: u64,
+    map_end: u64,
+    link_map: u64,
+    /// Where `.eh_frame_hdr` is mapped.
+    header: u64,
+    /// More than any version of it has.
+    reserved: [u64; 11],
 }
 
 /// Whether `address` lies in the executable itself, which the loader names first.
@@ -151,5 +213,12 @@ mod tests {
         assert!(module.memory.contains(&module.header.start));
         assert!(module.memory.contains(&module.frames.start));
         assert_eq!(number, changes());
+        prepare();
+        assert!(is_still_there(module, &[], &[]));
+        let mut gone = module.clone();
+        gone.code.start = 4096;
+        let can_tell = !FIND_OBJECT.load(Ordering::Relaxed).is_null();
+        assert_eq!(is_still_there(&gone, &[], &[]), !can_tell);
+        assert_eq!(is_still_there(module, &[1, 2, 3, 4], &[]), !can_tell);
     }
 }

@@ -3,6 +3,7 @@
 //! `framehop` needs a cache for each walk at a time. They are made ahead, one more than there are processors.
 
 use std::cell::UnsafeCell;
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use framehop::{CacheNative, ExplicitModuleSectionInfo, MustNotAllocateDuringUnwind};
@@ -29,12 +30,12 @@ impl Walker {
         Self { unwinder }
     }
 
-    /// Walks the stack. `false` if all caches are in use, or it leads through code that `is_code` does not know.
+    /// Walks the stack. `false` if all caches are in use, or it leads through code that `code_of` does not know.
     pub(super) fn walk(
         &self,
         registers: &Registers,
         stack: &mut CallStack,
-        is_code: impl Fn(u64) -> bool,
+        code_of: impl Fn(u64) -> Option<Range<u64>>,
     ) -> bool {
         let Some(mut cache) = CACHES.get().and_then(|caches| caches.take()) else {
             return false;
@@ -48,13 +49,18 @@ impl Walker {
             &mut read,
         );
         // The first is the starting function itself.
+        let mut known = 0..0;
         let mut complete = frames.next().is_ok();
         while complete {
             match frames.next() {
                 Ok(Some(frame)) => {
                     let address = frame.address();
-                    if !is_code(address) {
-                        return false;
+                    // Most frames are of the same module as the one before.
+                    if !known.contains(&(address - 1)) {
+                        match code_of(address) {
+                            Some(code) => known = code,
+                            None => return false,
+                        }
                     }
                     if !stack.push(address) {
                         return true;

@@ -18,6 +18,8 @@
 //! The page and the place of the word together name the place in the code: a word is never taken for another's. Where the
 //! tables say anything more complicated (signal frames, switches between stacks), the walk is left to the portable way.
 
+use std::ops::Range;
+
 use gimli::{
     BaseAddresses, CfaRule, EhFrame, EhFrameHdr, EndianSlice, LittleEndian, Register, RegisterRule,
     UnwindContext, UnwindContextStorage, UnwindSection, UnwindTableRow,
@@ -36,7 +38,7 @@ pub(super) struct Walker {
 }
 
 struct Tables {
-    code: std::ops::Range<u64>,
+    code: Range<u64>,
     bases: BaseAddresses,
     header: EhFrameHdr<EndianSlice<'static, LittleEndian>>,
     frames: EhFrame<EndianSlice<'static, LittleEndian>>,
@@ -82,12 +84,21 @@ impl Walker {
         &self,
         registers: &Registers,
         stack: &mut CallStack,
-        _is_code: impl Fn(u64) -> bool,
+        code_of: impl Fn(u64) -> Option<Range<u64>>,
     ) -> bool {
         let readable = Readable::from(registers);
         let (mut stack_pointer, mut frame_pointer) = (registers.stack, registers.frame);
         let mut place = registers.instruction;
+        let mut known = 0..0;
         loop {
+            // Most frames are of the same module as the one before.
+            if !known.contains(&place) {
+                // A place, as a return address is one, comes just after what it stands for.
+                match code_of(place + 1) {
+                    Some(code) => known = code,
+                    None => return false,
+                }
+            }
             let (base, offset, saved) = match self.rule(place) {
                 Some(Rule::Frame {
                     base,
@@ -124,6 +135,14 @@ impl Walker {
         !stack.frames().is_empty()
     }
 
+    fn tables_of(&self, place: u64) -> Option<&Tables> {
+        let after = self
+            .modules
+            .partition_point(|tables| tables.code.start <= place);
+        let tables = self.modules.get(after.checked_sub(1)?)?;
+        tables.code.contains(&place).then_some(tables)
+    }
+
     /// The rule for a place in the code. `None` if no known module has it.
     #[inline]
     fn rule(&self, place: u64) -> Option<Rule> {
@@ -135,13 +154,7 @@ impl Walker {
     #[cold]
     #[inline(never)]
     fn look_up(&self, place: u64, slot: Slot) -> Option<Rule> {
-        let after = self
-            .modules
-            .partition_point(|tables| tables.code.start <= place);
-        let tables = self.modules.get(after.checked_sub(1)?)?;
-        if !tables.code.contains(&place) {
-            return None;
-        }
+        let tables = self.tables_of(place)?;
         let rule = tables.rule(place).unwrap_or(Rule::Complicated);
         slot.store(rule);
         Some(rule)
@@ -211,7 +224,7 @@ impl Rule {
                     Base::FramePointer => FROM_FRAME_POINTER,
                 };
                 let fits = offset < 1 << OFFSET_BITS && saved < 1 << SAVED_BITS;
-                fits.then(|| kind | offset << KIND_BITS | saved << (KIND_BITS + OFFSET_BITS))
+                fits.then_some(kind | offset << KIND_BITS | saved << (KIND_BITS + OFFSET_BITS))
             }
         }
     }

@@ -29,15 +29,20 @@ use crate::sync::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 /// known or cannot be used.
 pub(super) fn walk(_inside: &Entered, registers: &Registers, stack: &mut CallStack) -> bool {
     let Some(list) = current() else { return false };
-    let is_code = |address| list.code_of(address).is_some();
-    list.walker.walk(registers, stack, is_code)
+    let code_of = |address| {
+        let mapped = list.module_of(address)?;
+        mapped.is_still_there().then(|| mapped.module.code.clone())
+    };
+    list.walker.walk(registers, stack, code_of)
 }
 
 /// The code, of a known module, that the call before `return_address` is part of. All of memory before the modules are
 /// known.
 pub(super) fn code_of(return_address: u64) -> Option<Range<u64>> {
     match current() {
-        Some(list) => list.code_of(return_address),
+        Some(list) => list
+            .module_of(return_address)
+            .map(|mapped| mapped.module.code.clone()),
         None => Some(0..u64::MAX),
     }
 }
@@ -53,6 +58,7 @@ fn refresh_with(lasting: bool) {
         return;
     }
     walker::prepare();
+    modules::prepare();
     let outdated = current().is_none_or(|list| list.changes != modules::changes());
     let made = LISTS.load(Ordering::Relaxed);
     if outdated && made < MOST_LISTS {
@@ -66,7 +72,7 @@ fn refresh_with(lasting: bool) {
 
 /// Number of modules with tables.
 pub(super) fn modules() -> u32 {
-    current().map_or(0, |list| list.code.len() as u32)
+    current().map_or(0, |list| list.modules.len() as u32)
 }
 
 /// Bytes that copied tables and caches take, about.
@@ -77,8 +83,8 @@ pub(super) fn own_bytes() -> u64 {
 /// A list of modules, with what walks by their tables.
 struct List {
     walker: walker::Walker,
-    /// Code of each module, sorted by its start.
-    code: Vec<Range<u64>>,
+    /// Sorted by the start of their code.
+    modules: Vec<Mapped>,
     changes: u64,
 }
 
@@ -86,6 +92,8 @@ struct List {
 #[derive(Debug)]
 struct Mapped {
     module: Module,
+    /// Whether it stays for the life of the process.
+    lasting: bool,
     /// `.eh_frame_hdr`
     header: &'static [u8],
     /// `.eh_frame`
@@ -101,20 +109,26 @@ impl List {
         let modules: Vec<Mapped> = modules.into_iter().map(with_tables).collect();
         Self {
             walker: walker::Walker::new(number, &modules),
-            code: modules
-                .into_iter()
-                .map(|mapped| mapped.module.code)
-                .collect(),
+            modules,
             changes,
         }
     }
 
-    fn code_of(&self, return_address: u64) -> Option<Range<u64>> {
+    /// The module that the call before `return_address` is part of.
+    fn module_of(&self, return_address: u64) -> Option<&Mapped> {
         // A return address may stand just behind the last instruction.
         let call = return_address.wrapping_sub(1);
-        let after = self.code.partition_point(|code| code.start <= call);
-        let code = self.code.get(after.checked_sub(1)?)?;
-        code.contains(&call).then(|| code.clone())
+        let after = self
+            .modules
+            .partition_point(|mapped| mapped.module.code.start <= call);
+        let mapped = self.modules.get(after.checked_sub(1)?)?;
+        mapped.module.code.contains(&call).then_some(mapped)
+    }
+}
+
+impl Mapped {
+    fn is_still_there(&self) -> bool {
+        self.lasting || modules::is_still_there(&self.module, self.header, self.frames)
     }
 }
 
@@ -138,6 +152,7 @@ fn with_tables(module: Module) -> Mapped {
     Mapped {
         header: tables(&module.header),
         frames: tables(&module.frames),
+        lasting,
         module,
     }
 }
