@@ -19,7 +19,7 @@ mod workloads;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use sampling::{sampled_pair, set_interval};
+use sampling::{sampled_on_threads, sampled_pair, set_interval};
 use workloads::heaps::{PAIRS, Pair, prepare};
 use workloads::{WORKLOADS, Workload};
 
@@ -157,6 +157,17 @@ fn print_cost_of_a_sample(request: &Request, out: &mut impl Write) -> io::Result
             costs.push(every - off);
         }
         writeln!(out, "{:>9}  with {frames} frames", time(median(costs)))?;
+    }
+    let each = |threads| {
+        let times = (0..request.rounds.div_ceil(4))
+            .map(|_| sampled_on_threads(threads, 10, 10 * PAIRS).as_secs_f64());
+        median(times.collect()) / (10 * PAIRS) as f64
+    };
+    for (threads, name) in [
+        (1, "on a thread of its own"),
+        (2, "on each of two threads at once, with the same stack"),
+    ] {
+        writeln!(out, "{:>9}  {name}", time(each(threads)))?;
     }
     set_interval(512 << 10);
     writeln!(

@@ -10,6 +10,8 @@ use crate::sync::{AtomicPtr, Ordering};
 /// One loaded module, with views into its mapped image.
 #[derive(Clone, Debug)]
 pub(super) struct Module {
+    /// Whether it is the executable itself, which is never unloaded.
+    pub(super) is_executable: bool,
     /// All of its mapped memory.
     pub(super) memory: Range<u64>,
     /// Its executable memory.
@@ -73,7 +75,7 @@ pub(super) fn is_still_there(module: &Module, header: &[u8], frames: &[u8]) -> b
 }
 
 /// So many bytes of a module's tables tell it from others.
-const TELLING: usize = 1024;
+const TELLING: usize = 256;
 
 /// Finds out whether the C library can tell which module an address belongs to. To be called before [`is_still_there`].
 pub(super) fn prepare() {
@@ -119,6 +121,7 @@ struct Seen {
     changes: u64,
     only_changes: bool,
     only_first: bool,
+    has_begun: bool,
 }
 
 unsafe extern "C" fn visit(
@@ -140,14 +143,17 @@ unsafe extern "C" fn visit(
     // SAFETY: the loader says that there are `dlpi_phnum` headers at `dlpi_phdr`, mapped while the module is.
     let headers =
         unsafe { std::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
-    seen.modules.extend(module(info.dlpi_addr, headers));
+    // The executable is named first.
+    let is_executable = !std::mem::replace(&mut seen.has_begun, true);
+    seen.modules
+        .extend(module(info.dlpi_addr, headers, is_executable));
     libc::c_int::from(seen.only_first)
 }
 
 #[cfg(target_pointer_width = "64")]
 type Header = libc::Elf64_Phdr;
 
-fn module(bias: u64, headers: &[Header]) -> Option<Module> {
+fn module(bias: u64, headers: &[Header], is_executable: bool) -> Option<Module> {
     let range = |header: &Header| {
         let start = bias.wrapping_add(header.p_vaddr);
         start..start.saturating_add(header.p_memsz)
@@ -174,6 +180,7 @@ fn module(bias: u64, headers: &[Header]) -> Option<Module> {
         .map(range)
         .find(|segment| segment.contains(&frames))?;
     Some(Module {
+        is_executable,
         memory,
         code,
         header,

@@ -134,9 +134,8 @@ impl Mapped {
 
 /// The module with its tables: in place if it is there to stay, copied if not.
 fn with_tables(module: Module) -> Mapped {
-    let lasting = LASTING
-        .get()
-        .is_some_and(|lasting| lasting.contains(&module.memory));
+    let was_there_at_start = |lasting: &Vec<_>| lasting.contains(&module.memory);
+    let lasting = module.is_executable || LASTING.get().is_some_and(was_there_at_start);
     let tables = |range: &Range<u64>| -> &'static [u8] {
         let length = (range.end - range.start) as usize;
         // SAFETY: the loader has mapped this range, readable, and nobody writes to it. A lasting module stays mapped for
