@@ -21,6 +21,11 @@ impl Stock {
         Self(AtomicU32::new(0))
     }
 
+    /// Whether the next need goes to what all threads share.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+
     fn change(&self, change: impl FnOnce(u32) -> u32) {
         // Single writer: a load and a store suffice.
         self.0
@@ -35,6 +40,12 @@ impl Room {
             capacity,
             batch: (capacity / LEAST_SHARES).min(LARGEST_BATCH) as u32,
         }
+    }
+
+    /// What is not left: what is in use, and what threads hold in stock.
+    pub(crate) fn taken(&self) -> u64 {
+        self.capacity
+            .saturating_sub(self.left.load(Ordering::Relaxed))
     }
 
     /// Takes room for one, from the calling thread's stock if it has one. `false` if there is none.
