@@ -239,6 +239,46 @@ impl super::Tracker {
 mod tests {
     use super::*;
     use crate::probe::clock::Clock;
+    use crate::probe::sampler::Random;
+
+    /// Several threads set plans and take steps at once: what is in force in the end is what was set last, widened by the
+    /// steps taken last, and the phase is that of this plan.
+    #[test]
+    fn the_plan_in_force_is_the_last_one_set_by_the_last_steps() {
+        let sets = [
+            Sampling::EveryBlock,
+            Sampling::Bytes { interval: 8 << 10 },
+            Sampling::Bytes { interval: 1 << 20 },
+            Sampling::Off,
+        ];
+        let pool = Pool::new(2).unwrap();
+        pool.acquire().unwrap();
+        for seed in 0..200 {
+            let control = Control::new();
+            std::thread::scope(|scope| {
+                for thread in 0..4 {
+                    let (control, pool) = (&control, &pool);
+                    scope.spawn(move || {
+                        let mut random = Random::new(seed * 4 + thread);
+                        for _ in 0..50 {
+                            if thread == 0 {
+                                let set = sets[random.next() as usize % sets.len()];
+                                control.set_plan(Plan::new(set), || Some(pool));
+                            } else {
+                                let fill = Fill::of_live(random.next() % 1024, 1024);
+                                control.steer(&fill, || Some(pool));
+                            }
+                        }
+                    });
+                }
+            });
+            let (set, widening) = control.wanted();
+            assert_eq!(control.plan(), set.widened(widening.steps()), "seed {seed}");
+            let dense = is_dense(control.plan().sampling());
+            let phase = if dense { FINDING } else { MARKING };
+            assert_eq!(control.phase(), phase, "seed {seed}");
+        }
+    }
 
     /// While a block that was left unmarked is live, whoever may free it looks every free up, whatever changes at once.
     #[test]

@@ -131,6 +131,20 @@ impl Fill {
     }
 }
 
+#[cfg(test)]
+impl Fill {
+    /// A live table so full of samples that were taken as set; the others are empty.
+    pub(super) fn of_live(entries: u64, capacity: u64) -> Self {
+        let used = |entries| Used { entries, capacity };
+        Self {
+            stacks: used(0),
+            sites: used(0),
+            live: used(entries),
+            live_as_set: entries,
+        }
+    }
+}
+
 impl Used {
     /// Steps that a table this full asks for: `most` in its last quarter.
     fn steps(self, most: u8) -> u8 {
@@ -188,7 +202,7 @@ mod tests {
     }
 
     fn live(entries: u64) -> Fill {
-        fill(0, 0, entries, entries)
+        Fill::of_live(entries, CAPACITY)
     }
 
     #[test]
