@@ -17,7 +17,14 @@ pub(crate) struct Room {
 pub(crate) struct Stock(AtomicU32);
 
 impl Stock {
+    #[cfg(not(loom))]
     pub(crate) const fn empty() -> Self {
+        Self(AtomicU32::new(0))
+    }
+
+    /// loom's atomics are not made in constants.
+    #[cfg(loom)]
+    pub(crate) fn empty() -> Self {
         Self(AtomicU32::new(0))
     }
 
