@@ -3,8 +3,8 @@
 use super::*;
 use crate::widened::CrowdedTable;
 
-const PLOTS: [fn(&Bench, &Cells, usize) -> Vec<*mut u8>; 4] =
-    [plot::<0>, plot::<1>, plot::<2>, plot::<3>];
+type PlotFn = fn(&Bench, &Cells, usize) -> Vec<*mut u8>;
+const PLOTS: [PlotFn; 4] = [plot::<0>, plot::<1>, plot::<2>, plot::<3>];
 const PLOT_SIZES: [usize; 4] = [24, 300, 2_000, 20_000];
 
 /// Allocates `blocks` blocks of `PLOT_SIZES[N]` from a call site of its own.
