@@ -18,9 +18,12 @@
 //! * A table of fewer than [`LEAST`] entries takes no steps: each would be a handful of entries. It fills, and losses
 //!   say so.
 //!
-//! What the user has set stays the base (see `control`): a new setting is widened by the same steps. Whether to step is
-//! asked where a table grows: after a new stack or site, and when a thread's stock of room for live samples has run out;
-//! and, while sampling is sparser than set, with each sample. It takes a few loads and walks nothing.
+//! What the user has set stays the base (see `control`): a new setting is widened by the same steps. Records do not learn of
+//! it, so what would be in use is reckoned by the old setting until blocks have come and gone; a step too many is taken back
+//! then, and one too few is taken when the table fills.
+//!
+//! Whether to step is asked where a table grows: after a new stack or site, and when a thread's stock of room for live
+//! samples has run out; and, while sampling is sparser than set, with each sample. It takes a few loads and walks nothing.
 //!
 //! The steps depend on samples of the past only, so estimates stay unbiased: see `docs/sampling.md`.
 
