@@ -2,9 +2,9 @@
 
 #[cfg(feature = "global")]
 pub use unkai_core::{
-    Amount, Cause, Config, DurationHistogram, Estimate, Losses, MAX_FRAMES, MAX_INTERVAL,
-    OwnMemory, Sampling, SamplingStatus, Site, Snapshot, TableUse, Totals, UnwinderKind,
-    UnwindingStatus,
+    Amount, Cause, Config, CrowdedTable, DurationHistogram, Estimate, Losses, MAX_FRAMES,
+    MAX_INTERVAL, OwnMemory, Sampling, SamplingStatus, Site, Snapshot, TableUse, Totals,
+    UnwinderKind, UnwindingStatus, Widened,
 };
 
 #[cfg(feature = "global")]

@@ -16,6 +16,16 @@ use crate::snapshot::Sampling;
 /// ```compile_fail
 /// static CONFIG: unkai_core::Config = unkai_core::Config::new().max_frames(0);
 /// ```
+///
+/// # Near a cap
+/// The tables of stacks, of sites and of live samples have caps, so that unkai's memory is bounded. From three quarters of
+/// a cap on, sampling becomes sparser by itself: twice as sparse at once, and twice again with each further 1/64 of the
+/// table of live samples, or 1/32 of the others (an interval doubles; every block becomes one in two). Estimates stay
+/// unbiased, and hardly anything is ever lost. When fewer than three eighths of the table of live samples are in use,
+/// and would be with denser sampling too, that part is taken back. Stacks and sites are kept for ever, so their part
+/// stays. What was set remains the base, also if it is set anew while the program runs. Tables of fewer than 256 entries
+/// do not take part: they fill, and losses are counted. `SamplingStatus::widened` in a snapshot, and a warning in a
+/// report, say when sampling is sparser than set, and which setting to raise.
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
     sampling: Sampling,
@@ -50,11 +60,11 @@ impl Config {
             max_frames: 64,
             // 128 bytes each, and only as many as are alive at once.
             max_threads: 1 << 15,
-            // 24 bytes each: 6 MiB when full.
+            // 24 bytes each, and 18 for the index: 11 MiB when full.
             max_stack_nodes: 1 << 18,
-            // 512 bytes each: 8 MiB when full.
+            // 576 bytes each: 9 MiB when full.
             max_sites: 1 << 14,
-            // About 100 bytes each when full: 26 MiB, which 128 GiB of live heap would take at the default interval.
+            // 86 bytes each: 22 MiB when full, which 128 GiB of live heap would take at the default interval.
             max_live_samples: 1 << 18,
             check_every_allocation: false,
             seed: None,
@@ -85,6 +95,8 @@ impl Config {
     }
 
     /// Samples every block: exact figures for each stack, at a microsecond for each allocation and each free.
+    ///
+    /// As long as the tables have room: see [near a cap](#near-a-cap).
     pub const fn sample_every_block(mut self) -> Self {
         self.sampling = Sampling::EveryBlock;
         self
@@ -156,8 +168,11 @@ impl Config {
         self
     }
 
-    /// Frames that the table of call stacks holds at most; stacks share their outer frames. 24 bytes each, plus up to 16
-    /// for the index. Default: 262,144.
+    /// Frames that the table of call stacks holds at most; stacks share their outer frames. 24 bytes each, plus some 20
+    /// to 40 for the index. Default: 262,144.
+    ///
+    /// From three quarters on, sampling becomes sparser, for good: see [near a cap](#near-a-cap). Stacks beyond the cap
+    /// are known by their outer frames.
     ///
     /// # Panics
     /// If `nodes` is below 16 or above 2²⁴.
@@ -170,8 +185,10 @@ impl Config {
         self
     }
 
-    /// Distinct call stacks that are counted apart; those beyond go to the site "other". 512 bytes each.
+    /// Distinct call stacks that are counted apart; those beyond go to the site "other". 576 bytes each.
     /// Default: 16,384.
+    ///
+    /// From three quarters on, sampling becomes sparser, for good: see [near a cap](#near-a-cap).
     ///
     /// # Panics
     /// If `sites` is below 4 or above 2²⁰.
@@ -181,8 +198,10 @@ impl Config {
         self
     }
 
-    /// Sampled blocks that can be live at once; further samples are dropped and counted as lost. Up to
-    /// 110 bytes each. Default: 262,144.
+    /// Sampled blocks that can be live at once; further samples are dropped and counted as lost. 86 bytes each if it is
+    /// a power of two, and up to 210 just above one. Default: 262,144.
+    ///
+    /// From three quarters on, sampling becomes sparser, until there is room again: see [near a cap](#near-a-cap).
     ///
     /// # Panics
     /// If `blocks` is below 16 or above 2²⁶.

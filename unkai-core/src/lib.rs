@@ -21,7 +21,7 @@
 //! | `probe` | the thread, the clock, the stack, the choice of samples | `entered`, `sync` |
 //! | `store` | counters and tables | `entered`, `sync` |
 //! | `scope` | an account of bytes, for the `Allocator` façade | `sync` |
-//! | `config`, `losses`, `snapshot` | plain values | nothing |
+//! | `config`, `losses`, `snapshot`, `widened` | plain values | nothing |
 //!
 //! # Features
 //! * `profiler`: everything but scopes and plain values. Off by default, so that `unkai-allocator` alone stays small.
@@ -31,6 +31,7 @@ mod losses;
 mod scope;
 mod snapshot;
 mod sync;
+mod widened;
 
 #[cfg(feature = "profiler")]
 mod entered;
@@ -59,3 +60,4 @@ pub use snapshot::{
 };
 #[cfg(all(feature = "profiler", not(loom)))]
 pub use store::cells::Cells;
+pub use widened::{CrowdedTable, Widened};

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use crate::losses::Losses;
+use crate::widened::Widened;
 
 /// Number of buckets of a [`DurationHistogram`]: the last one is open-ended (2⁴⁶ ns, about 20 hours, and longer).
 pub const DURATION_BUCKETS: usize = 48;
@@ -101,6 +102,8 @@ pub enum Sampling {
 pub struct SamplingStatus {
     /// How blocks are chosen.
     pub mode: Sampling,
+    /// `None` if that is what the user has set; else what was set, and the table for whose sake it is not in force.
+    pub widened: Option<Widened>,
     /// Whether sampling is paused (frees of sampled blocks and exact totals go on).
     pub paused: bool,
     /// Blocks of this many bytes or fewer are not sampled (they are counted).
@@ -333,6 +336,7 @@ impl Snapshot {
             totals: Totals::default(),
             sampling: SamplingStatus {
                 mode: Sampling::Off,
+                widened: None,
                 paused: false,
                 threshold_bytes: 0,
             },

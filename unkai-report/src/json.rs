@@ -12,7 +12,7 @@
 //! | `uptime` | `seconds`, `nanoseconds`: how long the profiler had run |
 //! | `window` | `null`, or for a difference of two snapshots the time between them |
 //! | `totals` | exact: `allocated` and `freed` with `bytes` and `blocks`; `peak_live_bytes`, `peak_error_bytes`, `refused_requests` |
-//! | `sampling` | `mode`: `"off"`, `"every_block"`, `{"bytes": {"interval": n}}` or `{"blocks": {"one_in": n}}`; `paused`; `threshold_bytes` |
+//! | `sampling` | `mode`: `"off"`, `"every_block"`, `{"bytes": {"interval": n}}` or `{"blocks": {"one_in": n}}`; where a table that is nearly full keeps it sparser than set, `widened`: `set`, like `mode`, and `by`, the name of the table in `own_memory`; `paused`; `threshold_bytes` |
 //! | `unwinding` | `kind`: `"none"`, `"frame_pointers"`, `"tables"` or `"portable"`; `frame_pointers`: `null` if not known; `max_frames`, `skipped_frames`, `modules` |
 //! | `losses` | events that were not recorded, by cause |
 //! | `own_memory` | `threads`, `stacks`, `sites`, `live_blocks`, each with `entries`, `capacity`, `used_bytes`, `capacity_bytes`; `unwinder_bytes` |

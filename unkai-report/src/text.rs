@@ -9,6 +9,7 @@ mod durations;
 mod head;
 mod layout;
 mod losses;
+mod sampling;
 mod tables;
 
 use std::io;
@@ -98,7 +99,7 @@ pub fn write(report: &Report, options: &Options, out: &mut impl io::Write) -> io
     head::write_title(report, out)?;
     head::write_warnings(report, options, out)?;
     head::write_totals(report, options, out)?;
-    head::write_sampling(report, options, out)?;
+    sampling::write(report, options, out)?;
     tables::write(report, &groups, options, out)?;
     call_tree::write(report, options, out)?;
     durations::write(&groups, options, out)?;

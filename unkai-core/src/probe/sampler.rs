@@ -6,6 +6,7 @@
 //! interval changes. A block of `s` bytes is sampled with probability p = 1 − exp(−s / interval) whatever came before,
 //! and stands for 1/p blocks. `docs/sampling.md` works it out.
 
+use crate::config::MAX_INTERVAL;
 use crate::snapshot::Sampling;
 
 /// How blocks are chosen, in one word that fits an atomic cell. Two equal words mean the same plan.
@@ -48,6 +49,22 @@ impl Plan {
             BY_BYTES => Sampling::Bytes { interval: value },
             _ => Sampling::Blocks { one_in: value },
         }
+    }
+
+    /// The plan that is sparser by a factor of 2 for each of `steps`, as far as there are intervals of that length.
+    pub(crate) fn widened(self, steps: u8) -> Self {
+        let factor = 1 << steps;
+        let wider = |value: u64| value.saturating_mul(factor).min(value.max(MAX_INTERVAL));
+        Self::new(match self.sampling() {
+            Sampling::EveryBlock if steps > 0 => Sampling::Blocks { one_in: factor },
+            Sampling::Bytes { interval } => Sampling::Bytes {
+                interval: wider(interval),
+            },
+            Sampling::Blocks { one_in } => Sampling::Blocks {
+                one_in: wider(one_in),
+            },
+            as_it_is => as_it_is,
+        })
     }
 }
 
@@ -250,6 +267,32 @@ mod tests {
                 Plan::from_word(Plan::new(sampling).word()).sampling(),
                 sampling
             );
+        }
+    }
+
+    #[test]
+    fn a_widened_plan_is_sparser_by_powers_of_two() {
+        use Sampling::{Blocks, Bytes, EveryBlock, Off};
+        for (set, steps, widened) in [
+            (Off, 3, Off),
+            (EveryBlock, 0, EveryBlock),
+            (EveryBlock, 1, Blocks { one_in: 2 }),
+            (EveryBlock, 16, Blocks { one_in: 65_536 }),
+            (Blocks { one_in: 10 }, 2, Blocks { one_in: 40 }),
+            (Bytes { interval: 512 }, 0, Bytes { interval: 512 }),
+            (Bytes { interval: 512 }, 4, Bytes { interval: 8192 }),
+            (
+                Bytes {
+                    interval: MAX_INTERVAL / 2,
+                },
+                2,
+                Bytes {
+                    interval: MAX_INTERVAL,
+                },
+            ),
+            (Bytes { interval: 1 << 61 }, 9, Bytes { interval: 1 << 61 }),
+        ] {
+            assert_eq!(Plan::new(set).widened(steps).sampling(), widened, "{set:?}");
         }
     }
 

@@ -40,6 +40,8 @@ pub(crate) struct LiveBlock {
     pub(crate) site: SiteId,
     /// Blocks that it stands for.
     pub(crate) blocks: f64,
+    /// How often the sampling interval stood doubled when it was sampled: 31 at most.
+    pub(crate) steps: u8,
 }
 
 impl LiveBlock {
@@ -49,6 +51,11 @@ impl LiveBlock {
             size: self.size as u64,
             blocks: self.blocks,
         }
+    }
+
+    /// How many more samples this one would be on average at the interval that was set.
+    fn excess(&self) -> u64 {
+        (1 << self.steps) - 1
     }
 }
 
@@ -60,7 +67,7 @@ struct Record {
     /// Bits of the number of blocks that the sample stands for.
     blocks: AtomicU64,
     site: AtomicU32,
-    /// Logarithm of the alignment, `MARKED`, and above them a number that changes with each use of the record.
+    /// Logarithm of the alignment, `MARKED`, the steps, and above them a number that changes with each use of the record.
     state: AtomicU32,
 }
 
@@ -69,7 +76,9 @@ unsafe impl Zeroable for Record {}
 
 const ALIGN: u32 = 0x3f;
 const MARKED: u32 = 0x40;
-const USE: u32 = 0x80;
+const STEPS_SHIFT: u32 = 7;
+const STEPS: u32 = 0x1f;
+const USE: u32 = 0x1000;
 
 impl Record {
     /// Relaxed throughout: the key that leads here is stored with Release afterwards.
@@ -80,8 +89,9 @@ impl Record {
         self.site.store(block.site.number(), Ordering::Relaxed);
         let next_use = (self.state.load(Ordering::Relaxed) & !(USE - 1)).wrapping_add(USE);
         let marked = if block.marked { MARKED } else { 0 };
+        let steps = (u32::from(block.steps) & STEPS) << STEPS_SHIFT;
         self.state.store(
-            next_use | marked | block.align.trailing_zeros(),
+            next_use | steps | marked | block.align.trailing_zeros(),
             Ordering::Relaxed,
         );
     }
@@ -95,6 +105,7 @@ impl Record {
             born: self.born.load(Ordering::Relaxed),
             site: SiteId::from_number(self.site.load(Ordering::Relaxed)),
             blocks: f64::from_bits(self.blocks.load(Ordering::Relaxed)),
+            steps: (state >> STEPS_SHIFT & STEPS) as u8,
         }
     }
 }
@@ -193,6 +204,8 @@ pub(crate) struct Live {
     /// Levels in use.
     active: AtomicU32,
     room: Room,
+    /// Sum over the blocks in the table that were sampled at a doubled interval; see `excess`.
+    excess: AtomicU64,
 }
 
 impl Live {
@@ -202,6 +215,7 @@ impl Live {
             levels: [const { OnceLock::new() }; LEVELS],
             active: AtomicU32::new(0),
             room: Room::of(u64::from(capacity)),
+            excess: AtomicU64::new(0),
         };
         // loom does not know that a `OnceLock` hands over what is in it.
         #[cfg(loom)]
@@ -246,6 +260,9 @@ impl Live {
                 .levels()
                 .any(|level| level.insert(address, hash, block))
             {
+                if block.steps > 0 {
+                    self.excess.fetch_add(block.excess(), Ordering::Relaxed);
+                }
                 return true;
             }
             if !self.grow(active) {
@@ -267,6 +284,9 @@ impl Live {
         let block = self
             .levels()
             .find_map(|level| level.remove(address, hash))?;
+        if block.steps > 0 {
+            self.excess.fetch_sub(block.excess(), Ordering::Relaxed);
+        }
         self.room.give(stock);
         Some(block)
     }
@@ -285,6 +305,16 @@ impl Live {
 
     pub(crate) fn capacity(&self) -> u64 {
         self.room.capacity
+    }
+
+    /// Room that is taken: blocks in the table, and what threads hold in stock.
+    pub(crate) fn taken(&self) -> u64 {
+        self.room.taken()
+    }
+
+    /// How many more blocks there would be on average, had all been sampled at the interval that was set.
+    pub(crate) fn excess(&self) -> u64 {
+        self.excess.load(Ordering::Relaxed)
     }
 
     /// Bytes of the levels in use, and of all levels.

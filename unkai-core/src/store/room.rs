@@ -17,8 +17,20 @@ pub(crate) struct Room {
 pub(crate) struct Stock(AtomicU32);
 
 impl Stock {
+    #[cfg(not(loom))]
     pub(crate) const fn empty() -> Self {
         Self(AtomicU32::new(0))
+    }
+
+    /// loom's atomics are not made in constants.
+    #[cfg(loom)]
+    pub(crate) fn empty() -> Self {
+        Self(AtomicU32::new(0))
+    }
+
+    /// Whether the next need goes to what all threads share.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
     }
 
     fn change(&self, change: impl FnOnce(u32) -> u32) {
@@ -35,6 +47,12 @@ impl Room {
             capacity,
             batch: (capacity / LEAST_SHARES).min(LARGEST_BATCH) as u32,
         }
+    }
+
+    /// What is not left: what is in use, and what threads hold in stock.
+    pub(crate) fn taken(&self) -> u64 {
+        self.capacity
+            .saturating_sub(self.left.load(Ordering::Relaxed))
     }
 
     /// Takes room for one, from the calling thread's stock if it has one. `false` if there is none.

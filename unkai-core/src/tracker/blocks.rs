@@ -245,6 +245,9 @@ impl Tracker {
         let counted = cells.own.armed.load(Ordering::Relaxed).wrapping_sub(left) as u64;
         let eligible = size > tables.config.get_threshold_bytes() && !self.control.is_paused();
         let sample = sampler.on_block(counted.wrapping_sub(size as u64), size as u64, eligible);
+        if sample.is_some() {
+            self.steer_if_due(tables, cells);
+        }
         sampler.set_plan(self.control.plan());
         self.store_sampler(cells, &sampler);
         self.arm(tables, cells, &sampler);

@@ -16,12 +16,17 @@
 //!
 //! Each step of the state has a number of its own, so that of several changes at once the last one to begin decides, and
 //! one that was overtaken while it lowered the floors does not go on to `FINDING`.
+//!
+//! The plan in force is made of two things that change by themselves: what the user has set, and how much sparser than
+//! that sampling is for the sake of a table that is nearly full (`widening`). Whoever changes one brings both together
+//! and looks again whether they are still what they were, so that the last plan stored is that of the last change.
 
 use crate::store::cells::Cells;
 use crate::store::pool::Pool;
 use crate::sync::{AtomicBool, AtomicU64, Ordering, fence};
 
 use super::mark::FLOOR;
+use super::widening::{Fill, Widening};
 use crate::probe::sampler::Plan;
 use crate::snapshot::Sampling;
 
@@ -36,6 +41,11 @@ const FINDING: u64 = 2;
 
 #[derive(Debug)]
 pub(super) struct Control {
+    /// What the user has set.
+    set: AtomicU64,
+    /// How much sparser sampling is than that.
+    widening: AtomicU64,
+    /// What is in force: `set`, widened.
     plan: AtomicU64,
     plan_is_set: AtomicBool,
     paused: AtomicBool,
@@ -47,6 +57,8 @@ pub(super) struct Control {
 impl Control {
     pub(super) const fn new() -> Self {
         Self {
+            set: AtomicU64::new(Plan::new(Sampling::Off).word()),
+            widening: AtomicU64::new(Widening::NONE.word()),
             plan: AtomicU64::new(Plan::new(Sampling::Off).word()),
             plan_is_set: AtomicBool::new(false),
             paused: AtomicBool::new(false),
@@ -56,21 +68,71 @@ impl Control {
     }
 
     /// Takes the configured plan, unless one was set before the first allocation.
-    pub(super) fn start<'a>(&self, plan: Plan, pool: impl FnOnce() -> Option<&'a Pool>) {
+    pub(super) fn start<'a>(&self, plan: Plan, pool: impl Fn() -> Option<&'a Pool>) {
         if !self.plan_is_set.swap(true, Ordering::SeqCst) {
-            self.adopt(plan, pool);
+            self.set.store(plan.word(), Ordering::SeqCst);
+            self.follow(pool);
         }
     }
 
-    /// Goes over to `plan`. `pool` is asked for the cells of all threads when those that come later know of the change.
-    pub(super) fn set_plan<'a>(&self, plan: Plan, pool: impl FnOnce() -> Option<&'a Pool>) {
+    /// Goes over to `plan`, widened as it is now. `pool` is asked for the cells of all threads when those that come later
+    /// know of the change.
+    pub(super) fn set_plan<'a>(&self, plan: Plan, pool: impl Fn() -> Option<&'a Pool>) {
         self.plan_is_set.store(true, Ordering::SeqCst);
-        self.adopt(plan, pool);
+        self.set.store(plan.word(), Ordering::SeqCst);
+        self.follow(pool);
+    }
+
+    /// Widens or narrows the plan as tables that are so full ask for. `pool` as for `set_plan`.
+    pub(super) fn steer<'a>(&self, fill: &Fill, pool: impl Fn() -> Option<&'a Pool>) {
+        let now = self.widening();
+        let next = now.next(fill);
+        if next == now {
+            return;
+        }
+        // Of threads that see the same fill at once, one steps; the others find the step taken.
+        let stepped = self.widening.compare_exchange(
+            now.word(),
+            next.word(),
+            Ordering::SeqCst,
+            Ordering::SeqCst,
+        );
+        if stepped.is_ok() && next.steps() != now.steps() {
+            self.follow(pool);
+        }
+    }
+
+    /// How much sparser than set sampling is.
+    pub(super) fn widening(&self) -> Widening {
+        // Relaxed: a step that is seen late is taken late.
+        Widening::from_word(self.widening.load(Ordering::Relaxed))
+    }
+
+    /// What the user has set, and how much sparser than that sampling is to be.
+    pub(super) fn wanted(&self) -> (Plan, Widening) {
+        let set = Plan::from_word(self.set.load(Ordering::SeqCst));
+        let widening = Widening::from_word(self.widening.load(Ordering::SeqCst));
+        (set, widening)
+    }
+
+    /// Puts in force what is wanted.
+    ///
+    /// If that changes meanwhile, whoever changed it may have stored its plan before ours: then ours is stale, and we go
+    /// again. So the plan that is stored last is what was wanted last. Somebody else has got on each time, so this ends.
+    fn follow<'a>(&self, pool: impl Fn() -> Option<&'a Pool>) {
+        loop {
+            let wanted = self.wanted();
+            let (set, widening) = wanted;
+            self.adopt(set.widened(widening.steps()), &pool);
+            if self.wanted() == wanted {
+                return;
+            }
+        }
     }
 
     // Sequential consistency throughout: a floor, the state and the number of unmarked blocks are changed by different
     // threads, and each must see the others' change or be seen. All of this is far off the fast path.
-    fn adopt<'a>(&self, plan: Plan, pool: impl FnOnce() -> Option<&'a Pool>) {
+    fn adopt<'a>(&self, plan: Plan, pool: impl Fn() -> Option<&'a Pool>) {
         if is_dense(plan.sampling()) {
             let turning = self.begin(TURNING);
             // Pairs with the fence in `settle_floor`: cells that this walk does not see will see the new state.
@@ -177,6 +239,46 @@ impl super::Tracker {
 mod tests {
     use super::*;
     use crate::probe::clock::Clock;
+    use crate::probe::sampler::Random;
+
+    /// Several threads set plans and take steps at once: what is in force in the end is what was set last, widened by the
+    /// steps taken last, and the phase is that of this plan.
+    #[test]
+    fn the_plan_in_force_is_the_last_one_set_by_the_last_steps() {
+        let sets = [
+            Sampling::EveryBlock,
+            Sampling::Bytes { interval: 8 << 10 },
+            Sampling::Bytes { interval: 1 << 20 },
+            Sampling::Off,
+        ];
+        let pool = Pool::new(2).unwrap();
+        pool.acquire().unwrap();
+        for seed in 0..200 {
+            let control = Control::new();
+            std::thread::scope(|scope| {
+                for thread in 0..4 {
+                    let (control, pool) = (&control, &pool);
+                    scope.spawn(move || {
+                        let mut random = Random::new(seed * 4 + thread);
+                        for _ in 0..50 {
+                            if thread == 0 {
+                                let set = sets[random.next() as usize % sets.len()];
+                                control.set_plan(Plan::new(set), || Some(pool));
+                            } else {
+                                let fill = Fill::of_live(random.next() % 1024, 1024);
+                                control.steer(&fill, || Some(pool));
+                            }
+                        }
+                    });
+                }
+            });
+            let (set, widening) = control.wanted();
+            assert_eq!(control.plan(), set.widened(widening.steps()), "seed {seed}");
+            let dense = is_dense(control.plan().sampling());
+            let phase = if dense { FINDING } else { MARKING };
+            assert_eq!(control.phase(), phase, "seed {seed}");
+        }
+    }
 
     /// While a block that was left unmarked is live, whoever may free it looks every free up, whatever changes at once.
     #[test]

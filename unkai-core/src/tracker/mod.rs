@@ -18,6 +18,7 @@
 //! | `mark` | puts a sampled block at a recognisable address |
 //! | `control` | changes the sampling while the program runs |
 //! | `shared` | counts for threads without cells of their own |
+//! | `widening` | makes sampling sparser before a table is full |
 //! | `view` | takes snapshots |
 //!
 //! Invariants:
@@ -36,6 +37,7 @@ mod shared;
 #[cfg(test)]
 mod tests;
 mod view;
+mod widening;
 
 use std::sync::OnceLock;
 use std::time::SystemTime;

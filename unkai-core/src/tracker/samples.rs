@@ -52,6 +52,8 @@ impl Tracker {
             born: tables.clock.tick().0,
             site,
             blocks,
+            // It only steers: that it may be newer by a step than what this sample was chosen by does no harm.
+            steps: self.control.widening().steps(),
         };
         let recorded = tables.live.insert(entered, address, &block, stock);
         if recorded {
@@ -164,7 +166,9 @@ impl Tracker {
                 (node, false)
             }
         };
-        let Some(site) = tables.sites.of(entered, &tables.trie, node) else {
+        let site = tables.sites.of(entered, &tables.trie, node);
+        self.steer(tables);
+        let Some(site) = site else {
             self.lost.count(Cause::SitesFull);
             return SiteId::OTHER;
         };

@@ -19,6 +19,8 @@ use crate::heap::Heap;
 use crate::probe::unwind::Registers;
 use crate::snapshot::{Estimate, Sampling, Site, Snapshot};
 
+mod widening;
+
 /// A heap of numbers: every block has an address of its own that was never used before.
 #[derive(Debug, Default)]
 struct Numbers {
@@ -144,6 +146,11 @@ const SITES: [SiteFn; 8] = [
 
 /// The estimates of each call site: allocated and live.
 fn by_call_site(snapshot: &Snapshot) -> HashMap<usize, (Estimate, Estimate)> {
+    by_function(snapshot, &SITES.map(|site| site as usize))
+}
+
+/// The estimates of each function that allocates, by its place among `starts`: allocated and live.
+fn by_function(snapshot: &Snapshot, starts: &[usize]) -> HashMap<usize, (Estimate, Estimate)> {
     let mut estimates = HashMap::new();
     for Site {
         stack,
@@ -153,8 +160,8 @@ fn by_call_site(snapshot: &Snapshot) -> HashMap<usize, (Estimate, Estimate)> {
     } in &snapshot.sites
     {
         // The function that starts last before the innermost return address.
-        let start = |index: &usize| SITES[*index] as usize as u64;
-        let caller = (0..SITES.len())
+        let start = |index: &usize| starts[*index] as u64;
+        let caller = (0..starts.len())
             .filter(|index| start(index) <= stack[0])
             .max_by_key(start);
         let known = estimates.insert(caller.expect("a known call site"), (*allocated, *live));
@@ -194,13 +201,85 @@ impl Score {
     }
 }
 
+/// How far off four estimates of each call site were, over many runs.
+#[derive(Debug, Default)]
+struct Scores(HashMap<(usize, &'static str), Score>);
+
+impl Scores {
+    /// Adds the estimates of call site `index`, allocated and live, of a run with this `truth`.
+    fn add(&mut self, index: usize, size: f64, estimates: (Estimate, Estimate), truth: Truth) {
+        let (allocated, live) = estimates;
+        for (name, value, half_interval, truth) in [
+            (
+                "allocated bytes",
+                allocated.bytes,
+                allocated.bytes_error_95(),
+                truth.allocated * size,
+            ),
+            (
+                "allocated blocks",
+                allocated.blocks,
+                allocated.blocks_error_95(),
+                truth.allocated,
+            ),
+            (
+                "live bytes",
+                live.bytes,
+                live.bytes_error_95(),
+                truth.live * size,
+            ),
+            (
+                "live blocks",
+                live.blocks,
+                live.blocks_error_95(),
+                truth.live,
+            ),
+        ] {
+            self.0
+                .entry((index, name))
+                .or_default()
+                .add(value, half_interval, truth);
+        }
+    }
+
+    /// Means: each lies within three standard errors of the truth. Coverage: over all sites with an error to cover, from
+    /// 93 % to 97 %.
+    fn check(&self, sizes: &[usize]) {
+        let (mut covered, mut all) = (0.0, 0.0);
+        assert_eq!(self.0.len(), 4 * sizes.len());
+        for ((index, name), score) in &self.0 {
+            let (z, share) = (score.z(), score.covered / score.runs);
+            println!(
+                "{:>8} B, {name:<16}: mean off by {z:+.2} standard errors, {share:.3} covered",
+                sizes[*index]
+            );
+            assert!(
+                z.abs() <= 3.0,
+                "{name} of blocks of {} bytes: off by {z} standard errors",
+                sizes[*index]
+            );
+            // Where nearly every block is sampled there is no error to cover.
+            if sizes[*index] < 500_000 {
+                covered += score.covered;
+                all += score.runs;
+            }
+        }
+        let share = covered / all;
+        println!("{share:.4} of {all} intervals cover the truth");
+        assert!(
+            (0.93..=0.97).contains(&share),
+            "{share} of the 95 % intervals cover the truth"
+        );
+    }
+}
+
 /// Runs the workload `runs` times with seeds of its own, under each of `intervals` in turn, and checks mean and coverage.
 ///
 /// Means: each of 32 lies within three standard errors of the truth; a right estimator fails that for a random seed with a
 /// probability of 8 %, for the fixed seeds always or never. Coverage: over all sites with an error to cover, from 93 % to
 /// 97 %.
 fn estimates_are_unbiased(intervals: &[u64], runs: u64) {
-    let mut scores: HashMap<(usize, &str), Score> = HashMap::new();
+    let mut scores = Scores::default();
     for seed in 0..runs {
         let config = Config::new()
             .sampling_interval(intervals[0])
@@ -220,66 +299,11 @@ fn estimates_are_unbiased(intervals: &[u64], runs: u64) {
         }
         let estimates = by_call_site(&bench.tracker.snapshot());
         for (index, truth) in truths.iter().enumerate() {
-            let size = SIZES[index] as f64;
-            let (allocated, live) = estimates.get(&index).copied().unwrap_or_default();
-            for (name, value, half_interval, truth) in [
-                (
-                    "allocated bytes",
-                    allocated.bytes,
-                    allocated.bytes_error_95(),
-                    truth.allocated * size,
-                ),
-                (
-                    "allocated blocks",
-                    allocated.blocks,
-                    allocated.blocks_error_95(),
-                    truth.allocated,
-                ),
-                (
-                    "live bytes",
-                    live.bytes,
-                    live.bytes_error_95(),
-                    truth.live * size,
-                ),
-                (
-                    "live blocks",
-                    live.blocks,
-                    live.blocks_error_95(),
-                    truth.live,
-                ),
-            ] {
-                scores
-                    .entry((index, name))
-                    .or_default()
-                    .add(value, half_interval, truth);
-            }
+            let estimates = estimates.get(&index).copied().unwrap_or_default();
+            scores.add(index, SIZES[index] as f64, estimates, *truth);
         }
     }
-    let (mut covered, mut all) = (0.0, 0.0);
-    assert_eq!(scores.len(), 4 * SITES.len());
-    for ((index, name), score) in &scores {
-        let (z, share) = (score.z(), score.covered / score.runs);
-        println!(
-            "{:>8} B, {name:<16}: mean off by {z:+.2} standard errors, {share:.3} covered",
-            SIZES[*index]
-        );
-        assert!(
-            z.abs() <= 3.0,
-            "{name} of blocks of {} bytes: off by {z} standard errors",
-            SIZES[*index]
-        );
-        // Where nearly every block is sampled there is no error to cover.
-        if SIZES[*index] < 500_000 {
-            covered += score.covered;
-            all += score.runs;
-        }
-    }
-    let share = covered / all;
-    println!("{share:.4} of {all} intervals cover the truth");
-    assert!(
-        (0.93..=0.97).contains(&share),
-        "{share} of the 95 % intervals cover the truth"
-    );
+    scores.check(&SIZES);
 }
 
 #[test]

@@ -6,8 +6,7 @@ use super::{Tables, Tracker};
 use crate::probe::clock::Tick;
 use crate::probe::unwind;
 use crate::snapshot::{
-    Amount, DurationHistogram, OwnMemory, SamplingStatus, Site, Snapshot, TableUse, Totals,
-    UnwindingStatus,
+    Amount, DurationHistogram, OwnMemory, Site, Snapshot, TableUse, Totals, UnwindingStatus,
 };
 use crate::store::cells::Cells;
 use crate::store::sites::{SiteFigures, SiteId, Sites};
@@ -41,11 +40,9 @@ impl Tracker {
         snapshot.losses = self.lost.read();
         if let Some(tables) = self.tables.get() {
             snapshot.uptime = Duration::from_nanos(tables.clock.uptime());
-            snapshot.sampling = SamplingStatus {
-                mode: self.control.plan().sampling(),
-                paused: self.control.is_paused(),
-                threshold_bytes: tables.config.get_threshold_bytes() as u64,
-            };
+            let (set, widening) = self.control.wanted();
+            let threshold_bytes = tables.config.get_threshold_bytes() as u64;
+            snapshot.sampling = widening.status(set, self.control.is_paused(), threshold_bytes);
             snapshot.unwinding = UnwindingStatus {
                 kind: unwind::last_kind(),
                 frame_pointers: unwind::frame_pointers_found(),

@@ -8,7 +8,8 @@ use unkai_core::{self as core, Cause, Losses};
 
 use super::error::ReadError;
 use super::wire::{
-    Amount, Mode, Moment, OwnMemory, Sampling, Span, TableUse, Totals, Unwinder, Unwinding,
+    Amount, CrowdedTable, Mode, Moment, OwnMemory, Sampling, Span, TableUse, Totals, Unwinder,
+    Unwinding, Widened,
 };
 
 pub(super) fn moment(moment: SystemTime) -> Moment {
@@ -88,29 +89,58 @@ pub(super) fn read_totals(totals: &Totals) -> core::Totals {
 }
 
 pub(super) fn sampling(sampling: &core::SamplingStatus) -> io::Result<Sampling> {
-    let mode = match sampling.mode {
-        core::Sampling::Off => Mode::Off,
-        core::Sampling::EveryBlock => Mode::EveryBlock,
-        core::Sampling::Bytes { interval } => Mode::Bytes { interval },
-        core::Sampling::Blocks { one_in } => Mode::Blocks { one_in },
-        _ => return Err(unsupported("way of sampling")),
-    };
     Ok(Sampling {
-        mode,
+        mode: mode(sampling.mode)?,
+        widened: sampling.widened.as_ref().map(widened).transpose()?,
         paused: sampling.paused,
         threshold_bytes: sampling.threshold_bytes,
     })
 }
 
 pub(super) fn read_sampling(sampling: &Sampling, read: &mut core::SamplingStatus) {
-    read.mode = match sampling.mode {
+    read.mode = read_mode(&sampling.mode);
+    read.widened = sampling.widened.as_ref().map(read_widened);
+    read.paused = sampling.paused;
+    read.threshold_bytes = sampling.threshold_bytes;
+}
+
+fn mode(sampling: core::Sampling) -> io::Result<Mode> {
+    Ok(match sampling {
+        core::Sampling::Off => Mode::Off,
+        core::Sampling::EveryBlock => Mode::EveryBlock,
+        core::Sampling::Bytes { interval } => Mode::Bytes { interval },
+        core::Sampling::Blocks { one_in } => Mode::Blocks { one_in },
+        _ => return Err(unsupported("way of sampling")),
+    })
+}
+
+fn read_mode(mode: &Mode) -> core::Sampling {
+    match *mode {
         Mode::Off => core::Sampling::Off,
         Mode::EveryBlock => core::Sampling::EveryBlock,
         Mode::Bytes { interval } => core::Sampling::Bytes { interval },
         Mode::Blocks { one_in } => core::Sampling::Blocks { one_in },
+    }
+}
+
+fn widened(widened: &core::Widened) -> io::Result<Widened> {
+    let by = match widened.by {
+        core::CrowdedTable::Stacks => CrowdedTable::Stacks,
+        core::CrowdedTable::Sites => CrowdedTable::Sites,
+        core::CrowdedTable::LiveSamples => CrowdedTable::LiveBlocks,
+        _ => return Err(unsupported("crowded table")),
     };
-    read.paused = sampling.paused;
-    read.threshold_bytes = sampling.threshold_bytes;
+    let set = mode(widened.set)?;
+    Ok(Widened { set, by })
+}
+
+fn read_widened(widened: &Widened) -> core::Widened {
+    let by = match widened.by {
+        CrowdedTable::Stacks => core::CrowdedTable::Stacks,
+        CrowdedTable::Sites => core::CrowdedTable::Sites,
+        CrowdedTable::LiveBlocks => core::CrowdedTable::LiveSamples,
+    };
+    core::Widened::new(read_mode(&widened.set), by)
 }
 
 pub(super) fn unwinding(unwinding: &core::UnwindingStatus) -> io::Result<Unwinding> {

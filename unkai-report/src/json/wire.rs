@@ -63,8 +63,26 @@ pub(super) struct Amount {
 #[derive(Serialize, Deserialize)]
 pub(super) struct Sampling {
     pub(super) mode: Mode,
+    /// Missing if sampling is as set, and in documents from before there was another case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) widened: Option<Widened>,
     pub(super) paused: bool,
     pub(super) threshold_bytes: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Widened {
+    pub(super) set: Mode,
+    pub(super) by: CrowdedTable,
+}
+
+/// The tables by their names in `own_memory`.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum CrowdedTable {
+    Stacks,
+    Sites,
+    LiveBlocks,
 }
 
 #[derive(Serialize, Deserialize)]

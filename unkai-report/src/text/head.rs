@@ -1,12 +1,12 @@
-//! What comes before the sites: title, warnings, exact totals, and how the samples were taken.
+//! What comes before the sites: title, warnings and exact totals.
 
 use std::io;
 use std::time::Duration;
 
 use unkai_core::{Sampling, Snapshot, UnwinderKind};
 
-use super::Options;
 use super::layout::{heading, paragraph, plural};
+use super::{Options, sampling};
 use crate::report::Report;
 use crate::units::{bytes, count, digits, duration, growth, moment, share, signed_digits};
 
@@ -109,81 +109,6 @@ pub(super) fn write_totals(
     Ok(())
 }
 
-pub(super) fn write_sampling(
-    report: &Report,
-    options: &Options,
-    out: &mut dyn io::Write,
-) -> io::Result<()> {
-    let snapshot = report.snapshot();
-    heading("Sampling", options.width, out)?;
-    let how = match snapshot.sampling.mode {
-        Sampling::Off => "No block is sampled.".to_owned(),
-        Sampling::EveryBlock => {
-            "Every block is sampled: the numbers of sites are exact.".to_owned()
-        }
-        Sampling::Bytes { interval } => format!(
-            "One sample for every {} allocated, on average; sites are estimates from samples, with their 95 % \
-             confidence interval.",
-            bytes(interval as f64)
-        ),
-        Sampling::Blocks { one_in } => format!(
-            "One block in {} is sampled, on average; sites are estimates from samples, with their 95 % confidence \
-             interval.",
-            digits(one_in)
-        ),
-        _ => "Blocks are sampled in a way that this report has no words for.".to_owned(),
-    };
-    let (mut samples, mut live) = (0_i64, 0_i64);
-    for site in &snapshot.sites {
-        samples = samples.saturating_add(site.allocated.samples);
-        live = live.saturating_add(site.live.samples);
-    }
-    let call_stacks = plural(snapshot.sites.len() as u64, "call stack");
-    let live = match snapshot.window {
-        Some(_) => String::new(),
-        None => format!("; {} of the sampled blocks are live", signed_digits(live)),
-    };
-    let how_many = format!("{} samples at {call_stacks}{live}.", signed_digits(samples));
-    let mut text = format!("{how} {how_many}");
-    if snapshot.sampling.threshold_bytes > 0 {
-        let threshold = digits(snapshot.sampling.threshold_bytes);
-        text += &format!(
-            " Blocks of {threshold} B or fewer are counted in the totals, but never sampled: sites are without them."
-        );
-    }
-    paragraph("  ", &text, options.width, out)?;
-    paragraph("  ", &unwinding(snapshot), options.width, out)
-}
-
-fn unwinding(snapshot: &Snapshot) -> String {
-    let unwinding = &snapshot.unwinding;
-    let by = match unwinding.kind {
-        UnwinderKind::None => return "No call stack was taken yet.".to_owned(),
-        UnwinderKind::FramePointers => "by the chain of frame pointers".to_owned(),
-        UnwinderKind::Tables => {
-            format!(
-                "by the unwind tables of {}",
-                plural(unwinding.modules.into(), "module")
-            )
-        }
-        UnwinderKind::Portable => "by the portable unwinder of the backtrace crate".to_owned(),
-        _ => "in a way that this report has no words for".to_owned(),
-    };
-    let frames = plural(unwinding.max_frames.into(), "frame");
-    let skipped = match unwinding.skipped_frames {
-        0 => String::new(),
-        skipped => format!(
-            ", without the innermost {} as configured",
-            digits(skipped.into())
-        ),
-    };
-    let frame_pointers = match (unwinding.kind, unwinding.frame_pointers) {
-        (UnwinderKind::FramePointers, _) | (_, Some(true) | None) => "",
-        (_, Some(false)) => " The program keeps no frame pointers.",
-    };
-    format!("Call stacks are taken {by}, at most {frames} deep{skipped}.{frame_pointers}")
-}
-
 /// One sentence or two for each thing that makes the report less than it seems.
 fn warnings(report: &Report) -> Vec<String> {
     let snapshot = report.snapshot();
@@ -198,6 +123,7 @@ fn warnings(report: &Report) -> Vec<String> {
         ),
         _ => {}
     }
+    warnings.extend(sampling::widened(snapshot));
     if snapshot.sites.is_empty()
         && snapshot.sampling.mode != Sampling::Off
         && snapshot.totals.allocated.bytes > 0

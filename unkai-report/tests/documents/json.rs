@@ -2,7 +2,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{env, io};
 
-use unkai_core::{Cause, Sampling, Site, Snapshot, UnwinderKind};
+use unkai_core::{Cause, CrowdedTable, Sampling, Site, Snapshot, UnwinderKind, Widened};
 use unkai_report::json::{self, ReadError};
 use unkai_report::{Report, folded, text};
 
@@ -76,6 +76,28 @@ fn every_mode_cause_and_unwinder_comes_back() {
             assert_comes_back(&Report::without_names(snapshot.clone()));
         }
     }
+}
+
+#[test]
+fn every_table_that_widens_the_sampling_comes_back() {
+    let mut snapshot = Snapshot::empty(UNIX_EPOCH);
+    snapshot.sampling.mode = Sampling::Blocks { one_in: 4 };
+    for by in [
+        CrowdedTable::Stacks,
+        CrowdedTable::Sites,
+        CrowdedTable::LiveSamples,
+    ] {
+        snapshot.sampling.widened = Some(Widened::new(Sampling::EveryBlock, by));
+        assert_comes_back(&Report::without_names(snapshot.clone()));
+    }
+}
+
+#[test]
+fn sampling_as_set_is_written_as_before_it_could_be_sparser() {
+    let text = String::from_utf8(document(&samples::search_service())).expect("JSON is UTF-8");
+    let sampling =
+        r#""sampling":{"mode":{"bytes":{"interval":524288}},"paused":false,"threshold_bytes":0}"#;
+    assert!(text.contains(sampling), "{text}");
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use unkai_core::{
-    Cause, DurationHistogram, Estimate, Sampling, Site, Snapshot, TableUse, UnwinderKind,
+    Cause, CrowdedTable, DurationHistogram, Estimate, Sampling, Site, Snapshot, TableUse,
+    UnwinderKind, Widened,
 };
 use unkai_report::{Report, SourceFunction, Symbols};
 
@@ -181,6 +182,15 @@ pub(crate) fn troubled() -> Report {
     }
     snapshot.sites[2].prefix_only = true;
     snapshot.sites[3].truncated = true;
+    snapshot.sampling.widened = Some(Widened::new(
+        snapshot.sampling.mode,
+        CrowdedTable::LiveSamples,
+    ));
+    snapshot.sampling.mode = Sampling::Bytes {
+        interval: 4 * INTERVAL as u64,
+    };
+    snapshot.own_memory.live_blocks.entries = 101_000;
+    snapshot.own_memory.live_blocks.used_bytes = 101_000 * 64;
     snapshot.sampling.paused = true;
     snapshot.sampling.threshold_bytes = 64;
     snapshot.unwinding.skipped_frames = 5;

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use unkai_core::{Sampling, Site, Snapshot};
+use unkai_core::{CrowdedTable, Sampling, Site, Snapshot, Widened};
 use unkai_report::{Report, text};
 
 use crate::samples;
@@ -37,6 +37,50 @@ fn allocations_without_samples_are_explained() {
     snapshot.totals.allocated.bytes = 1000;
     let text = text(&Report::new(snapshot), &text::Options::new());
     assert!(text.contains("There is no sample yet"), "{text}");
+}
+
+#[test]
+fn sampling_that_is_sparser_than_set_is_explained() {
+    let mut snapshot = Snapshot::empty(SystemTime::UNIX_EPOCH);
+    snapshot.sampling.mode = Sampling::Blocks { one_in: 8 };
+    for (by, name, setting) in [
+        (CrowdedTable::Stacks, "call stacks", "max_stack_nodes"),
+        (CrowdedTable::Sites, "sites", "max_sites"),
+        (
+            CrowdedTable::LiveSamples,
+            "live samples",
+            "max_live_samples",
+        ),
+    ] {
+        snapshot.sampling.widened = Some(Widened::new(Sampling::EveryBlock, by));
+        for (entries, full) in [(800, "is nearly full"), (500, "was nearly full")] {
+            let own = &mut snapshot.own_memory;
+            for table in [&mut own.stacks, &mut own.sites, &mut own.live_blocks] {
+                (table.entries, table.capacity) = (entries, 1000);
+            }
+            let report = Report::without_names(snapshot.clone());
+            let text = text(&report, &text::Options::new().width(1000));
+            let says = |part: &str| assert!(text.contains(part), "{part}: {text}");
+            says(&format!(
+                "8 times sparser than set: the table of {name} {full} ({entries}"
+            ));
+            says(setting);
+            says("This is 8 times sparser than set.");
+        }
+    }
+}
+
+#[test]
+fn every_block_is_not_called_exact_if_it_was_not_always_so() {
+    let mut snapshot = Snapshot::empty(SystemTime::UNIX_EPOCH);
+    snapshot.sampling.mode = Sampling::EveryBlock;
+    let mut site = Site::new(2, vec![0x10]);
+    site.allocated.samples = 1;
+    site.allocated.blocks = 4.0;
+    site.allocated.blocks_variance = 12.0;
+    snapshot.sites.push(site);
+    let text = text(&Report::without_names(snapshot), &text::Options::new());
+    assert!(text.contains("but was not always"), "{text}");
 }
 
 #[test]

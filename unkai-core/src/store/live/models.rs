@@ -12,6 +12,7 @@ fn block(size: usize) -> LiveBlock {
         born: size as u64,
         site: SiteId::from_number(size as u32),
         blocks: size as f64,
+        steps: 0,
     }
 }
 

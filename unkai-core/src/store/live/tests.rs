@@ -13,6 +13,7 @@ fn block(size: usize) -> LiveBlock {
         born: size as u64 * 3,
         site: SiteId::from_number(size as u32 % 100),
         blocks: size as f64 + 0.5,
+        steps: (size % 17) as u8,
     }
 }
 
