@@ -42,6 +42,8 @@ pub(crate) struct LiveBlock {
     pub(crate) blocks: f64,
     /// How often the sampling interval stood doubled when it was sampled: 31 at most.
     pub(crate) steps: u8,
+    /// Which of the counters of unmarked blocks counts it, if it is one: 15 at most.
+    pub(crate) share: u8,
 }
 
 impl LiveBlock {
@@ -67,7 +69,7 @@ struct Record {
     /// Bits of the number of blocks that the sample stands for.
     blocks: AtomicU64,
     site: AtomicU32,
-    /// Logarithm of the alignment, `MARKED`, the steps, and above them a number that changes with each use of the record.
+    /// Logarithm of the alignment, `MARKED`, the steps, the share, and above them a number that changes with each use of the record.
     state: AtomicU32,
 }
 
@@ -78,7 +80,9 @@ const ALIGN: u32 = 0x3f;
 const MARKED: u32 = 0x40;
 const STEPS_SHIFT: u32 = 7;
 const STEPS: u32 = 0x1f;
-const USE: u32 = 0x1000;
+const SHARE_SHIFT: u32 = 12;
+const SHARE: u32 = 0xf;
+const USE: u32 = 0x1_0000;
 
 impl Record {
     /// Relaxed throughout: the key that leads here is stored with Release afterwards.
@@ -90,10 +94,10 @@ impl Record {
         let next_use = (self.state.load(Ordering::Relaxed) & !(USE - 1)).wrapping_add(USE);
         let marked = if block.marked { MARKED } else { 0 };
         let steps = (u32::from(block.steps) & STEPS) << STEPS_SHIFT;
-        self.state.store(
-            next_use | steps | marked | block.align.trailing_zeros(),
-            Ordering::Relaxed,
-        );
+        let share = (u32::from(block.share) & SHARE) << SHARE_SHIFT;
+        let align = block.align.trailing_zeros();
+        self.state
+            .store(next_use | share | steps | marked | align, Ordering::Relaxed);
     }
 
     fn load(&self) -> LiveBlock {
@@ -106,6 +110,7 @@ impl Record {
             site: SiteId::from_number(self.site.load(Ordering::Relaxed)),
             blocks: f64::from_bits(self.blocks.load(Ordering::Relaxed)),
             steps: (state >> STEPS_SHIFT & STEPS) as u8,
+            share: (state >> SHARE_SHIFT & SHARE) as u8,
         }
     }
 }

@@ -5,6 +5,7 @@
 use std::alloc::Layout;
 use std::ptr;
 
+use super::control::Control;
 use super::samples::{Closed, inner_of, layout_of};
 use super::{Caller, Tables, Tracker, mark};
 use crate::heap::Heap;
@@ -277,7 +278,7 @@ impl Tracker {
         zeroed: bool,
         blocks: f64,
     ) -> Option<*mut u8> {
-        match self.place(layout)? {
+        match self.place(caller, layout)? {
             Place::Marked(place) => {
                 // SAFETY: an enlarged layout is not empty either.
                 let base = unsafe { caller.heap.alloc(place.layout, zeroed) };
@@ -326,7 +327,11 @@ impl Tracker {
             };
         };
         let is_marked = self.known(tables, block).is_some_and(|known| known.marked);
-        let place = if is_marked { None } else { self.place(wanted) };
+        let place = if is_marked {
+            None
+        } else {
+            self.place(caller, wanted)
+        };
         if let Some(Place::Plain) = place {
             // It stays what it is to the inner allocator, which may resize it in place.
             // SAFETY: the caller's promise is passed on.
@@ -439,8 +444,9 @@ impl Tracker {
     }
 
     /// Where a sampled block is to stand. `None` if it cannot be placed.
-    fn place(&self, layout: Layout) -> Option<Place> {
-        if mark::is_always_looked_up(layout) || self.control.may_leave_unmarked() {
+    fn place<H>(&self, caller: &Caller<'_, H>, layout: Layout) -> Option<Place> {
+        let share = Control::share_of(caller.cells);
+        if mark::is_always_looked_up(layout) || self.control.may_leave_unmarked(share) {
             return Some(Place::Plain);
         }
         mark::placement(layout).map(Place::Marked)
@@ -458,14 +464,15 @@ impl Tracker {
         let recorded =
             !block.is_null() && self.record(tables, caller, block, layout, false, blocks);
         if !recorded && !mark::is_always_looked_up(layout) {
-            self.control.forget_unmarked();
+            self.control
+                .forget_unmarked(Control::share_of(caller.cells));
         }
     }
 
     /// Takes back what `Control::may_leave_unmarked` granted for a block that is gone.
     pub(super) fn note_unmarked_gone(&self, closed: &Closed) {
         if !closed.block.marked && !mark::is_always_looked_up(layout_of(&closed.block)) {
-            self.control.forget_unmarked();
+            self.control.forget_unmarked(closed.block.share);
         }
     }
 

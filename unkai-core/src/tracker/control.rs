@@ -21,6 +21,8 @@
 //! that sampling is for the sake of a table that is nearly full (`widening`). Whoever changes one brings both together
 //! and looks again whether they are still what they were, so that the last plan stored is that of the last change.
 
+use crossbeam_utils::CachePadded;
+
 use crate::store::cells::Cells;
 use crate::store::pool::Pool;
 use crate::sync::{AtomicBool, AtomicU64, Ordering, fence};
@@ -39,6 +41,9 @@ const MARKING: u64 = 0;
 const TURNING: u64 = 1;
 const FINDING: u64 = 2;
 
+/// Counters of unmarked blocks.
+const SHARES: usize = 16;
+
 #[derive(Debug)]
 pub(super) struct Control {
     /// What the user has set.
@@ -50,8 +55,9 @@ pub(super) struct Control {
     plan_is_set: AtomicBool,
     paused: AtomicBool,
     state: AtomicU64,
-    /// Live samples that are small and not marked.
-    unmarked: AtomicU64,
+    /// Live samples that are small and not marked, by the cells of the thread that took them: threads that sample every block
+    /// do not write to one line.
+    unmarked: [CachePadded<AtomicU64>; SHARES],
 }
 
 impl Control {
@@ -63,7 +69,7 @@ impl Control {
             plan_is_set: AtomicBool::new(false),
             paused: AtomicBool::new(false),
             state: AtomicU64::new(MARKING),
-            unmarked: AtomicU64::new(0),
+            unmarked: [const { CachePadded::new(AtomicU64::new(0)) }; SHARES],
         }
     }
 
@@ -193,25 +199,34 @@ impl Control {
     }
 
     fn all_are_marked(&self) -> bool {
-        self.phase() == MARKING && self.unmarked.load(Ordering::SeqCst) == 0
+        // In `MARKING` a share that is zero stays so, but for a moment in which somebody asks in vain: so they need not all
+        // be read at once.
+        let none = |share: &CachePadded<AtomicU64>| share.load(Ordering::SeqCst) == 0;
+        self.phase() == MARKING && self.unmarked.iter().all(none)
     }
 
-    /// Asks to leave a small sampled block unmarked. If granted, `forget_unmarked` must follow when it is freed.
-    pub(super) fn may_leave_unmarked(&self) -> bool {
+    /// The share of [`Control::may_leave_unmarked`] that a thread with these cells takes.
+    pub(super) fn share_of(cells: &Cells) -> u8 {
+        (std::ptr::from_ref(cells) as usize / size_of::<Cells>() % SHARES) as u8
+    }
+
+    /// Asks to leave a small sampled block unmarked. If granted, `forget_unmarked` of the same share must follow when it is
+    /// freed.
+    pub(super) fn may_leave_unmarked(&self, share: u8) -> bool {
         if self.phase() != FINDING {
             return false;
         }
-        self.unmarked.fetch_add(1, Ordering::SeqCst);
+        self.unmarked[usize::from(share)].fetch_add(1, Ordering::SeqCst);
         // If the state changed meanwhile, a thread may already have seen none unmarked.
         let granted = self.phase() == FINDING;
         if !granted {
-            self.forget_unmarked();
+            self.forget_unmarked(share);
         }
         granted
     }
 
-    pub(super) fn forget_unmarked(&self) {
-        self.unmarked.fetch_sub(1, Ordering::SeqCst);
+    pub(super) fn forget_unmarked(&self, share: u8) {
+        self.unmarked[usize::from(share)].fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -315,11 +330,12 @@ mod tests {
                             met.fetch_add(1, Ordering::Relaxed);
                             assert_eq!(cells.mark_floor(), 0, "an unmarked block would be missed");
                         }
-                        if control.may_leave_unmarked() {
+                        let share = Control::share_of(cells);
+                        if control.may_leave_unmarked(share) {
                             live.fetch_add(1, Ordering::Release);
                             std::thread::yield_now();
                             live.fetch_sub(1, Ordering::Relaxed);
-                            control.forget_unmarked();
+                            control.forget_unmarked(share);
                         }
                     }
                 });

@@ -2,6 +2,7 @@
 
 use std::alloc::Layout;
 
+use super::control::Control;
 use super::{Caller, Tables, Tracker, mark};
 use crate::entered::Entered;
 use crate::losses::Cause;
@@ -54,6 +55,7 @@ impl Tracker {
             blocks,
             // It only steers: that it may be newer by a step than what this sample was chosen by does no harm.
             steps: self.control.widening().steps(),
+            share: Control::share_of(caller.cells),
         };
         let recorded = tables.live.insert(entered, address, &block, stock);
         if recorded {

@@ -13,6 +13,7 @@ fn block(size: usize) -> LiveBlock {
         site: SiteId::from_number(size as u32),
         blocks: size as f64,
         steps: 0,
+        share: 0,
     }
 }
 

@@ -14,6 +14,7 @@ fn block(size: usize) -> LiveBlock {
         site: SiteId::from_number(size as u32 % 100),
         blocks: size as f64 + 0.5,
         steps: (size % 17) as u8,
+        share: (size % 16) as u8,
     }
 }
 
