@@ -97,7 +97,10 @@ const SITE: u64 = (1 << 24) - 1;
 const TAG: u64 = !SITE;
 
 /// 32 KiB in all: a few stacks touch a page or two.
+#[cfg(not(loom))]
 const SETS: usize = 2048;
+#[cfg(loom)]
+const SETS: usize = 1;
 const WAYS: usize = 2;
 
 #[cfg(all(test, not(loom)))]
@@ -185,6 +188,36 @@ mod tests {
                     assert!(found > 10_000, "{found}");
                 });
             }
+        });
+    }
+}
+
+#[cfg(all(test, loom))]
+mod models {
+    use super::*;
+    use loom::sync::Arc;
+
+    /// Two threads overwrite a set with three stacks' sites: whoever finds a stack finds its own site.
+    #[test]
+    fn a_stack_never_has_anothers_site() {
+        loom::model(|| {
+            let memo = Arc::new(Memo::new().unwrap());
+            let hash = |tag: u64| StackHash(tag << 24);
+            let right = move |memo: &Memo, tag: u64| {
+                let found = memo.find(hash(tag)).map(SiteId::number);
+                assert!(found.is_none_or(|site| u64::from(site) == tag));
+            };
+            let other = Arc::clone(&memo);
+            let thread = loom::thread::spawn(move || {
+                other.keep(hash(1), SiteId::from_number(1));
+                other.keep(hash(2), SiteId::from_number(2));
+                right(&other, 3);
+            });
+            memo.keep(hash(3), SiteId::from_number(3));
+            right(&memo, 1);
+            right(&memo, 2);
+            thread.join().unwrap();
+            (1..=3).for_each(|tag| right(&memo, tag));
         });
     }
 }

@@ -156,3 +156,42 @@ mod tests {
         });
     }
 }
+
+#[cfg(all(test, loom))]
+mod models {
+    use super::*;
+    use loom::sync::Arc;
+
+    /// Two threads, one of which holds a stock, share room for three: never are four taken, and none is lost.
+    #[test]
+    fn no_more_is_taken_than_there_is() {
+        loom::model(|| {
+            let room = Arc::new(Room {
+                batch: 2,
+                ..Room::of(3)
+            });
+            let taken = Arc::new(AtomicU64::new(0));
+            let take = |room: &Room, taken: &AtomicU64, stock: Option<&Stock>| {
+                let got = room.take(stock);
+                if got {
+                    assert!(taken.fetch_add(1, Ordering::SeqCst) < 3);
+                }
+                got
+            };
+            let (other_room, other_taken) = (Arc::clone(&room), Arc::clone(&taken));
+            let thread = loom::thread::spawn(move || {
+                let stock = Stock::default();
+                for _ in 0..2 {
+                    if take(&other_room, &other_taken, Some(&stock)) {
+                        other_taken.fetch_sub(1, Ordering::SeqCst);
+                        other_room.give(Some(&stock));
+                    }
+                }
+                u64::from(stock.0.load(Ordering::Relaxed))
+            });
+            let held = u64::from(take(&room, &taken, None)) + u64::from(take(&room, &taken, None));
+            let stocked = thread.join().unwrap();
+            assert_eq!(room.left.load(Ordering::SeqCst) + held + stocked, 3);
+        });
+    }
+}

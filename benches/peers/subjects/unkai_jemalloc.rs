@@ -1,0 +1,15 @@
+//! unkai over jemalloc, with its defaults.
+
+use tikv_jemallocator::Jemalloc;
+use unkai::{Config, UnkaiGlobalAlloc};
+use unkai_peers::child::serve;
+
+#[path = "proof/unkai.rs"]
+mod proof;
+
+#[global_allocator]
+static HEAP: UnkaiGlobalAlloc<Jemalloc> = UnkaiGlobalAlloc::with_config(Jemalloc, Config::new());
+
+fn main() {
+    serve(|| proof::of(&HEAP.snapshot()))
+}

@@ -1,0 +1,15 @@
+//! unkai over mimalloc, with its defaults: exact totals, stacks, live set, peak and lifetimes; one sample every 512 KiB.
+
+use mimalloc::MiMalloc;
+use unkai::{Config, UnkaiGlobalAlloc};
+use unkai_peers::child::serve;
+
+#[path = "proof/unkai.rs"]
+mod proof;
+
+#[global_allocator]
+static HEAP: UnkaiGlobalAlloc<MiMalloc> = UnkaiGlobalAlloc::with_config(MiMalloc, Config::new());
+
+fn main() {
+    serve(|| proof::of(&HEAP.snapshot()))
+}
