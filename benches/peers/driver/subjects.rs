@@ -117,6 +117,9 @@ pub(crate) fn sampled() -> Vec<Subject> {
         Subject::new(MiMalloc, "bare again (noise)", "subject-mimalloc").role(Role::BareAgain),
         Subject::new(MiMalloc, "pass-through wrapper", "subject-pass-through"),
         Subject::new(MiMalloc, "unkai", "subject-unkai-mimalloc").version_of("unkai"),
+        Subject::new(MiMalloc, "unkai, counting only", "subject-unkai-mimalloc")
+            .version_of("unkai")
+            .with("UNKAI_PEERS_COUNT_ONLY", "1"),
         Subject::new(MiMalloc, "dial9", "subject-dial9")
             .version_of("dial9")
             .settings("live set on, stacks by frame pointers"),
@@ -149,6 +152,9 @@ pub(crate) fn sampled() -> Vec<Subject> {
         Subject::new(Jemalloc, "bare", "subject-jemalloc").role(Role::Bare),
         Subject::new(Jemalloc, "bare again (noise)", "subject-jemalloc").role(Role::BareAgain),
         Subject::new(Jemalloc, "unkai", "subject-unkai-jemalloc").version_of("unkai"),
+        Subject::new(Jemalloc, "unkai, counting only", "subject-unkai-jemalloc")
+            .version_of("unkai")
+            .with("UNKAI_PEERS_COUNT_ONLY", "1"),
         Subject::new(Jemalloc, "jemalloc's profiler", "subject-jemalloc")
             .version_of("tikv-jemallocator")
             .with(JEMALLOC_PROFILER.0, JEMALLOC_PROFILER.1)
