@@ -1,19 +1,18 @@
-//! Which site counts a stack that was seen lately, by a hash of the whole stack: one look instead of a walk through the
-//! trie, frame by frame.
+//! What is known of stacks that were seen lately, by their hash: one look instead of a walk through the trie, frame by frame.
+//! One memo leads from whole stacks to their sites, another from their outer parts to nodes of the trie.
 //!
 //! ```text
-//!  hash of a stack ──▶ set of two entries:  tag (40 bits) │ site + 1 (24 bits)
+//!  hash of a stack ──▶ set of two entries:  tag (40 bits) │ number + 1 (24 bits)
 //! ```
 //!
 //! A cache: entries are overwritten, nothing is owed to them, and each is one word, so that any thread may read and write
-//! at any time. A stack takes another's site if both have the same 51 bits of their hash *and* the other was seen lately:
+//! at any time. A stack takes another's number if both have the same 51 bits of their hash *and* the other was seen lately:
 //! in a program with a thousand stacks that meets one sample in some trillions.
 
 use super::region::Region;
-use super::sites::SiteId;
 use crate::sync::{AtomicU64, Ordering};
 
-/// Sites of stacks that were seen lately.
+/// Numbers of stacks that were seen lately.
 #[derive(Debug)]
 pub(crate) struct Memo {
     entries: Region<AtomicU64>,
@@ -27,7 +26,13 @@ impl StackHash {
     /// The hash of these frames, which are the whole stack or, if it is truncated, the inner part of it.
     #[inline]
     pub(crate) fn of(frames: &[u64], truncated: bool) -> Self {
-        let mut hash = SEEDS[usize::from(truncated)] ^ frames.len() as u64;
+        Self(SEEDS[usize::from(truncated)]).and(frames)
+    }
+
+    /// The hash of these frames after those of `self`.
+    #[inline]
+    pub(crate) fn and(self, frames: &[u64]) -> Self {
+        let mut hash = self.0 ^ frames.len() as u64;
         let mut pairs = frames.chunks_exact(2);
         for pair in &mut pairs {
             // Each multiplication takes in two frames, and spreads them over 128 bits.
@@ -47,25 +52,25 @@ impl Memo {
         })
     }
 
-    /// The site of a stack, if it was kept and not overwritten since.
+    /// The number of a stack, if it was kept and not overwritten since.
     #[inline]
-    pub(crate) fn find(&self, hash: StackHash) -> Option<SiteId> {
-        // Relaxed: a site's figures are valid from the start, whoever made it.
+    pub(crate) fn find(&self, hash: StackHash) -> Option<u32> {
+        // Acquire: pairs with the Release in `keep`, so that a node's fields are seen.
         self.set(hash).iter().find_map(|entry| {
-            let entry = entry.load(Ordering::Relaxed);
-            let site = (entry & SITE) as u32;
-            (entry & TAG == hash.0 & TAG && site != 0).then(|| SiteId::from_number(site - 1))
+            let entry = entry.load(Ordering::Acquire);
+            let number = (entry & NUMBER) as u32;
+            (entry & TAG == hash.0 & TAG && number != 0).then(|| number - 1)
         })
     }
 
-    /// Keeps the site of a stack, in the place of the older of its set.
-    pub(crate) fn keep(&self, hash: StackHash, site: SiteId) {
-        let site = u64::from(site.number()) + 1;
+    /// Keeps the number of a stack, in the place of the older of its set.
+    pub(crate) fn keep(&self, hash: StackHash, number: u32) {
+        let number = u64::from(number) + 1;
         if let [newer, older] = self.set(hash)
-            && site <= SITE
+            && number <= NUMBER
         {
-            older.store(newer.load(Ordering::Relaxed), Ordering::Relaxed);
-            newer.store(hash.0 & TAG | site, Ordering::Relaxed);
+            older.store(newer.load(Ordering::Acquire), Ordering::Release);
+            newer.store(hash.0 & TAG | number, Ordering::Release);
         }
     }
 
@@ -92,9 +97,9 @@ const SEEDS: [u64; 2] = [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344];
 const SECRET: u64 = 0xa409_3822_299f_31d0;
 const FINAL: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Bits of an entry that name a site; the others are the tag.
-const SITE: u64 = (1 << 24) - 1;
-const TAG: u64 = !SITE;
+/// Bits of an entry that are a number; the others are the tag.
+const NUMBER: u64 = (1 << 24) - 1;
+const TAG: u64 = !NUMBER;
 
 /// 32 KiB in all: a few stacks touch a page or two.
 #[cfg(not(loom))]
@@ -125,16 +130,16 @@ mod tests {
     fn a_stack_that_was_kept_is_found_until_two_others_take_its_place() {
         let memo = Memo::new().unwrap();
         let hash = |set: u64, tag: u64| StackHash(tag << 24 | set);
-        memo.keep(hash(9, 1), SiteId::from_number(0));
-        memo.keep(hash(9, 2), SiteId::from_number(5));
-        assert_eq!(memo.find(hash(9, 1)), Some(SiteId::from_number(0)));
-        assert_eq!(memo.find(hash(9, 2)), Some(SiteId::from_number(5)));
+        memo.keep(hash(9, 1), 0);
+        memo.keep(hash(9, 2), 5);
+        assert_eq!(memo.find(hash(9, 1)), Some(0));
+        assert_eq!(memo.find(hash(9, 2)), Some(5));
         assert_eq!(memo.find(hash(9, 3)), None);
         assert_eq!(memo.find(hash(8, 1)), None);
-        memo.keep(hash(9, 3), SiteId::from_number(6));
+        memo.keep(hash(9, 3), 6);
         assert_eq!(memo.find(hash(9, 1)), None);
-        assert_eq!(memo.find(hash(9, 2)), Some(SiteId::from_number(5)));
-        memo.keep(hash(9, 4), SiteId::from_number(SITE as u32));
+        assert_eq!(memo.find(hash(9, 2)), Some(5));
+        memo.keep(hash(9, 4), NUMBER as u32);
         assert_eq!(
             memo.find(hash(9, 4)),
             None,
@@ -179,10 +184,10 @@ mod tests {
                         let hash = StackHash::of(&stack(number), false);
                         match memo.find(hash) {
                             Some(site) => {
-                                assert_eq!(u64::from(site.number()), number);
+                                assert_eq!(u64::from(site), number);
                                 found += 1;
                             }
-                            None => memo.keep(hash, SiteId::from_number(number as u32)),
+                            None => memo.keep(hash, number as u32),
                         }
                     }
                     assert!(found > 10_000, "{found}");
@@ -204,16 +209,16 @@ mod models {
             let memo = Arc::new(Memo::new().unwrap());
             let hash = |tag: u64| StackHash(tag << 24);
             let right = move |memo: &Memo, tag: u64| {
-                let found = memo.find(hash(tag)).map(SiteId::number);
+                let found = memo.find(hash(tag));
                 assert!(found.is_none_or(|site| u64::from(site) == tag));
             };
             let other = Arc::clone(&memo);
             let thread = loom::thread::spawn(move || {
-                other.keep(hash(1), SiteId::from_number(1));
-                other.keep(hash(2), SiteId::from_number(2));
+                other.keep(hash(1), 1);
+                other.keep(hash(2), 2);
                 right(&other, 3);
             });
-            memo.keep(hash(3), SiteId::from_number(3));
+            memo.keep(hash(3), 3);
             right(&memo, 1);
             right(&memo, 2);
             thread.join().unwrap();

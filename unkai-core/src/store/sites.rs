@@ -65,8 +65,9 @@ impl Weight {
         // (1 − p) / p², with p = 1 / blocks.
         let variance = self.blocks * (self.blocks - 1.0);
         Contribution {
-            bytes: (size * self.blocks * BYTES_UNIT).round() as u64,
-            blocks: (self.blocks * BLOCKS_UNIT).round() as u64,
+            // Rounded, for both are above zero.
+            bytes: (size * self.blocks * BYTES_UNIT + 0.5) as u64,
+            blocks: (self.blocks * BLOCKS_UNIT + 0.5) as u64,
             bytes_variance: size * size * variance,
             blocks_variance: variance,
         }
@@ -110,6 +111,12 @@ impl Variances {
         }
     }
 
+    fn copy_from(&self, other: &Self) {
+        for (to, from) in [(&self.bytes, &other.bytes), (&self.blocks, &other.blocks)] {
+            to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
+
     fn read(&self) -> [f64; 2] {
         [&self.bytes, &self.blocks]
             .map(|cell| f64::from_bits(cell.load(Ordering::Relaxed)).max(0.0))
@@ -126,7 +133,8 @@ fn estimate([samples, bytes, blocks]: [u64; 3], variances: [f64; 2]) -> Estimate
     }
 }
 
-/// The figures of one site: what an allocation changes in the first cache line, what a free changes in the second.
+/// The figures of one site. What an allocation changes lies in the first cache line, what a free changes in the second;
+/// lifetimes are elsewhere, for sites that share a page are found with fewer misses.
 #[derive(Debug, Default)]
 #[repr(C, align(64))]
 struct SiteCells {
@@ -135,77 +143,71 @@ struct SiteCells {
     epoch: AtomicU32,
     allocated: Sum,
     allocated_variances: Variances,
+    at_peak_variances: Variances,
     freed: Freed,
-    at_peak: [AtomicU64; 3],
-    at_peak_variances: [AtomicU64; 2],
 }
 
-/// What was freed, and how long it had lived.
-#[derive(Debug)]
+/// What was freed, and what was live at the peak.
+#[derive(Debug, Default)]
 #[repr(C, align(64))]
 struct Freed {
     samples: AtomicU64,
     bytes: AtomicU64,
     /// Of what is live: kept by itself, for the difference of two large floating-point sums would be all rounding.
     live_variances: Variances,
-    /// Blocks by their lifetime, and thereby their number.
-    lifetimes: [AtomicU64; DURATION_BUCKETS],
+    at_peak: [AtomicU64; 3],
 }
 
-impl Freed {
-    fn add(&self, part: &Contribution, lifetime: u64) {
-        self.samples.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_add(part.bytes, Ordering::Relaxed);
-        self.bucket(lifetime)
-            .fetch_add(part.blocks, Ordering::Relaxed);
-        self.live_variances.add(part, -1.0);
+const _: () = assert!(size_of::<SiteCells>() == 128);
+
+/// Blocks that were freed, by their lifetime.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Lifetimes([AtomicU64; DURATION_BUCKETS]);
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| AtomicU64::default()))
+    }
+}
+
+// SAFETY: all fields are atomic integers, for which zero is valid; no `Drop`.
+unsafe impl Zeroable for Lifetimes {}
+
+impl Lifetimes {
+    fn bucket(&self, lifetime: u64) -> &AtomicU64 {
+        &self.0[DurationHistogram::bucket_of(lifetime)]
     }
 
-    fn take_back(&self, part: &Contribution, lifetime: u64) {
-        self.samples.fetch_sub(1, Ordering::Relaxed);
-        self.bytes.fetch_sub(part.bytes, Ordering::Relaxed);
-        self.bucket(lifetime)
-            .fetch_sub(part.blocks, Ordering::Relaxed);
-        self.live_variances.add(part, 1.0);
-    }
-
-    fn read(&self) -> [u64; 3] {
-        let blocks = self
-            .lifetimes
+    /// Blocks that were freed.
+    fn blocks(&self) -> u64 {
+        self.0
             .iter()
             .map(|bucket| bucket.load(Ordering::Relaxed))
-            .fold(0, u64::wrapping_add);
-        [
-            self.samples.load(Ordering::Relaxed),
-            self.bytes.load(Ordering::Relaxed),
-            blocks,
-        ]
-    }
-
-    fn bucket(&self, lifetime: u64) -> &AtomicU64 {
-        &self.lifetimes[DurationHistogram::bucket_of(lifetime)]
-    }
-}
-
-impl Default for Freed {
-    fn default() -> Self {
-        Self {
-            samples: AtomicU64::default(),
-            bytes: AtomicU64::default(),
-            live_variances: Variances::default(),
-            lifetimes: std::array::from_fn(|_| AtomicU64::default()),
-        }
+            .fold(0, u64::wrapping_add)
     }
 }
 
 // SAFETY: all fields are atomic integers, for which zero is valid; no `Drop`.
 unsafe impl Zeroable for SiteCells {}
 
-impl SiteCells {
+/// One site, with both its parts.
+#[derive(Clone, Copy, Debug)]
+struct Place<'a> {
+    cells: &'a SiteCells,
+    lifetimes: &'a Lifetimes,
+}
+
+impl Place<'_> {
     /// What is live: first what was freed is read, so that no block is seen freed but not allocated.
-    fn live(&self) -> [u64; 3] {
-        let freed = self.freed.read();
-        let allocated = self.allocated.read();
+    fn live(self) -> [u64; 3] {
+        let freed = &self.cells.freed;
+        let freed = [
+            freed.samples.load(Ordering::Relaxed),
+            freed.bytes.load(Ordering::Relaxed),
+            self.lifetimes.blocks(),
+        ];
+        let allocated = self.cells.allocated.read();
         std::array::from_fn(|part| allocated[part].wrapping_sub(freed[part]))
     }
 
@@ -213,34 +215,64 @@ impl SiteCells {
     ///
     /// If two threads change a site in the very moment of a new peak, a change of one may be counted with the peak.
     #[inline]
-    fn keep_peak(&self, epoch: u32) {
-        if self.epoch.load(Ordering::Relaxed) != epoch {
+    fn keep_peak(self, epoch: u32) {
+        if self.cells.epoch.load(Ordering::Relaxed) != epoch {
             self.keep_new_peak(epoch);
         }
     }
 
     #[cold]
-    fn keep_new_peak(&self, epoch: u32) {
-        if self.epoch.swap(epoch, Ordering::Relaxed) != epoch {
-            let variances = self.freed.live_variances.read().map(f64::to_bits);
-            for (cell, value) in self.at_peak.iter().zip(self.live()) {
-                cell.store(value, Ordering::Relaxed);
-            }
-            for (cell, value) in self.at_peak_variances.iter().zip(variances) {
-                cell.store(value, Ordering::Relaxed);
-            }
+    fn keep_new_peak(self, epoch: u32) {
+        let SiteCells {
+            allocated, freed, ..
+        } = self.cells;
+        let is_later = self.cells.epoch.swap(epoch, Ordering::Relaxed) != epoch;
+        // Nothing was live at a new site.
+        if !is_later || allocated.samples.load(Ordering::Relaxed) == 0 {
+            return;
         }
+        for (cell, value) in freed.at_peak.iter().zip(self.live()) {
+            cell.store(value, Ordering::Relaxed);
+        }
+        self.cells
+            .at_peak_variances
+            .copy_from(&freed.live_variances);
     }
 
-    fn at_peak(&self) -> Estimate {
+    fn at_peak(self) -> Estimate {
+        let sums = self.cells.freed.at_peak.each_ref();
         estimate(
-            self.at_peak
-                .each_ref()
-                .map(|cell| cell.load(Ordering::Relaxed)),
-            self.at_peak_variances
-                .each_ref()
-                .map(|cell| f64::from_bits(cell.load(Ordering::Relaxed))),
+            sums.map(|cell| cell.load(Ordering::Relaxed)),
+            self.cells.at_peak_variances.read(),
         )
+    }
+
+    fn add(self, part: &Contribution, epoch: u32) {
+        self.keep_peak(epoch);
+        self.cells.allocated.add(part);
+        self.cells.allocated_variances.add(part, 1.0);
+        self.cells.freed.live_variances.add(part, 1.0);
+    }
+
+    fn remove(self, part: &Contribution, epoch: u32, lifetime: u64) {
+        self.keep_peak(epoch);
+        let freed = &self.cells.freed;
+        freed.samples.fetch_add(1, Ordering::Relaxed);
+        freed.bytes.fetch_add(part.bytes, Ordering::Relaxed);
+        freed.live_variances.add(part, -1.0);
+        self.lifetimes
+            .bucket(lifetime)
+            .fetch_add(part.blocks, Ordering::Relaxed);
+    }
+
+    fn put_back(self, part: &Contribution, lifetime: u64) {
+        let freed = &self.cells.freed;
+        freed.samples.fetch_sub(1, Ordering::Relaxed);
+        freed.bytes.fetch_sub(part.bytes, Ordering::Relaxed);
+        freed.live_variances.add(part, 1.0);
+        self.lifetimes
+            .bucket(lifetime)
+            .fetch_sub(part.blocks, Ordering::Relaxed);
     }
 }
 
@@ -248,6 +280,7 @@ impl SiteCells {
 #[derive(Debug)]
 pub(crate) struct Sites {
     cells: Region<SiteCells>,
+    lifetimes: Region<Lifetimes>,
     used: AtomicU32,
     /// A site that was taken for a stack which another thread had just given one; 0 if none.
     spare: AtomicU32,
@@ -269,6 +302,7 @@ impl Sites {
     pub(crate) fn new(capacity: u32) -> Option<Self> {
         Some(Self {
             cells: Region::new(capacity.max(RESERVED) as usize)?,
+            lifetimes: Region::new(capacity.max(RESERVED) as usize)?,
             used: AtomicU32::new(RESERVED),
             spare: AtomicU32::new(0),
         })
@@ -302,46 +336,49 @@ impl Sites {
 
     /// Adds a sample to what was allocated and is live.
     pub(crate) fn add(&self, site: SiteId, weight: Weight, epoch: u32) {
-        let cells = &self.cells[site.0 as usize];
-        let part = weight.contribution();
-        cells.keep_peak(epoch);
-        cells.allocated.add(&part);
-        cells.allocated_variances.add(&part, 1.0);
-        cells.freed.live_variances.add(&part, 1.0);
+        self.place(site.0 as usize)
+            .add(&weight.contribution(), epoch);
     }
 
     /// Takes a sample back from what is live, after `lifetime` nanoseconds.
     pub(crate) fn remove(&self, site: SiteId, weight: Weight, epoch: u32, lifetime: u64) {
-        let cells = &self.cells[site.0 as usize];
-        let part = weight.contribution();
-        cells.keep_peak(epoch);
-        cells.freed.add(&part, lifetime);
+        self.place(site.0 as usize)
+            .remove(&weight.contribution(), epoch, lifetime);
     }
 
     /// Puts back a sample that was removed in vain (a `realloc` that failed).
     pub(crate) fn put_back(&self, site: SiteId, weight: Weight, lifetime: u64) {
-        let cells = &self.cells[site.0 as usize];
-        cells.freed.take_back(&weight.contribution(), lifetime);
+        self.place(site.0 as usize)
+            .put_back(&weight.contribution(), lifetime);
+    }
+
+    #[inline]
+    fn place(&self, index: usize) -> Place<'_> {
+        Place {
+            cells: &self.cells[index],
+            lifetimes: &self.lifetimes[index],
+        }
     }
 
     /// The figures of all sites that have samples.
     pub(crate) fn figures(&self, epoch: u32) -> Vec<SiteFigures> {
-        let used = self.used.load(Ordering::Relaxed);
-        let cells = self.cells[..used as usize].iter().enumerate();
-        cells
-            .filter(|(_, cells)| cells.allocated.samples.load(Ordering::Acquire) != 0)
-            .map(|(index, cells)| {
-                let live = estimate(cells.live(), cells.freed.live_variances.read());
+        let used = self.used.load(Ordering::Relaxed) as usize;
+        let places = (0..used).map(|index| (index, self.place(index)));
+        places
+            .filter(|(_, place)| place.cells.allocated.samples.load(Ordering::Acquire) != 0)
+            .map(|(index, place)| {
+                let cells = place.cells;
+                let live = estimate(place.live(), cells.freed.live_variances.read());
                 let kept = cells.epoch.load(Ordering::Relaxed) == epoch;
                 let mut lifetimes = DurationHistogram::default();
-                for (bucket, cell) in lifetimes.buckets.iter_mut().zip(&cells.freed.lifetimes) {
+                for (bucket, cell) in lifetimes.buckets.iter_mut().zip(&place.lifetimes.0) {
                     *bucket = cell.load(Ordering::Relaxed) as i64 as f64 / BLOCKS_UNIT;
                 }
                 SiteFigures {
                     id: SiteId(index as u32),
                     node: NodeId::from_number(cells.node.load(Ordering::Relaxed)),
                     allocated: estimate(cells.allocated.read(), cells.allocated_variances.read()),
-                    at_peak: if kept { cells.at_peak() } else { live },
+                    at_peak: if kept { place.at_peak() } else { live },
                     live,
                     lifetimes,
                 }
@@ -358,7 +395,7 @@ impl Sites {
     }
 
     /// Bytes of one site.
-    pub(crate) const ENTRY_BYTES: u64 = size_of::<SiteCells>() as u64;
+    pub(crate) const ENTRY_BYTES: u64 = (size_of::<SiteCells>() + size_of::<Lifetimes>()) as u64;
 
     fn take(&self) -> Option<u32> {
         let spare = self.spare.swap(0, Ordering::Relaxed);

@@ -15,6 +15,7 @@
 //! |---|---|
 //! | `blocks` | serves the slow paths of allocation, free and reallocation |
 //! | `samples` | records a sampled block, and closes its record |
+//! | `stacks` | finds the site of a call stack |
 //! | `mark` | puts a sampled block at a recognisable address |
 //! | `control` | changes the sampling while the program runs |
 //! | `shared` | counts for threads without cells of their own |
@@ -34,6 +35,7 @@ mod control;
 mod mark;
 mod samples;
 mod shared;
+mod stacks;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -83,7 +85,8 @@ struct Tables {
     seed: u64,
     pool: Pool,
     trie: Trie,
-    memo: Memo,
+    sites_of_stacks: Memo,
+    nodes_of_parts: Memo,
     sites: Sites,
     live: Live,
     /// Written by all threads: a line of its own.
@@ -109,7 +112,8 @@ impl Tables {
             seed: config.get_seed().unwrap_or_else(accidental_seed),
             pool: Pool::new(config.get_max_threads())?,
             trie: Trie::new(config.get_max_stack_nodes())?,
-            memo: Memo::new()?,
+            sites_of_stacks: Memo::new()?,
+            nodes_of_parts: Memo::new()?,
             sites: Sites::new(config.get_max_sites())?,
             live: Live::new(config.get_max_live_samples())?,
             peak: CachePadded::new(Peak::new()),

@@ -4,17 +4,11 @@ use std::alloc::Layout;
 
 use super::control::Control;
 use super::{Caller, Tables, Tracker, mark};
-use crate::entered::Entered;
 use crate::losses::Cause;
 use crate::probe::clock::Tick;
 use crate::probe::thread;
-use crate::probe::unwind::{self, CallStack};
 use crate::store::live::LiveBlock;
-use crate::store::memo::StackHash;
 use crate::store::room::Stock;
-use crate::store::sites::SiteId;
-use crate::store::trie::{Interned, NodeId};
-use crate::sync::Ordering;
 
 /// A record that was taken out of the table.
 #[derive(Clone, Copy, Debug)]
@@ -117,67 +111,6 @@ impl Tracker {
             .sites
             .remove(block.site, block.weight(), epoch, lifetime);
         Some(Closed { block, lifetime })
-    }
-
-    fn site<H>(&self, tables: &Tables, entered: &Entered, caller: &Caller<'_, H>) -> SiteId {
-        let (skip, most) = (
-            tables.config.get_skip_frames(),
-            tables.config.get_max_frames(),
-        );
-        let mut stack = CallStack::new(skip, most);
-        unwind::capture(entered, caller.registers, &mut stack);
-        if stack.frames().is_empty() {
-            self.lost.count(Cause::StackMissing);
-        } else if stack.truncated() {
-            self.lost.count(Cause::StackTruncated);
-        }
-        let hash = StackHash::of(stack.frames(), stack.truncated());
-        tables
-            .memo
-            .find(hash)
-            .unwrap_or_else(|| self.site_of_new(tables, entered, caller, &stack, hash))
-    }
-
-    /// The site of a stack that was not seen lately.
-    #[cold]
-    fn site_of_new<H>(
-        &self,
-        tables: &Tables,
-        entered: &Entered,
-        caller: &Caller<'_, H>,
-        stack: &CallStack,
-        hash: StackHash,
-    ) -> SiteId {
-        let root = if stack.truncated() {
-            NodeId::TRUNCATED
-        } else {
-            NodeId::ROOT
-        };
-        let spare_cell = &caller.cells.own.spare_node;
-        let mut spare = spare_cell.load(Ordering::Relaxed);
-        let interned = tables
-            .trie
-            .intern(entered, root, stack.frames(), &mut spare);
-        spare_cell.store(spare, Ordering::Relaxed);
-        // What is counted as lost is not kept: the next such sample is lost too.
-        let (node, whole) = match interned {
-            Interned::Whole(node) => (node, true),
-            Interned::Prefix(node) => {
-                self.lost.count(Cause::StacksFull);
-                tables.trie.set_prefix(node);
-                (node, false)
-            }
-        };
-        let site = tables.sites.of(entered, &tables.trie, node);
-        self.steer(tables);
-        let Some(site) = site else {
-            self.lost.count(Cause::SitesFull);
-            return SiteId::OTHER;
-        };
-        if whole {
-            tables.memo.keep(hash, site);
-        }
-        site
     }
 }
 

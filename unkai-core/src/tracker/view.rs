@@ -134,7 +134,8 @@ fn own_memory(tables: &Tables) -> OwnMemory {
         ),
         stacks: table(trie.used(), trie.capacity(), {
             let (used, most) = trie.bytes();
-            (used + tables.memo.bytes(), most + tables.memo.bytes())
+            let memos = tables.sites_of_stacks.bytes() + tables.nodes_of_parts.bytes();
+            (used + memos, most + memos)
         }),
         sites: table(
             sites.used(),

@@ -11,7 +11,11 @@ fn table(capacity: u32) -> (Sites, Trie, Entered) {
 }
 
 fn node(trie: &Trie, inside: &Entered, address: u64) -> NodeId {
-    match trie.intern(inside, NodeId::ROOT, &[address], &mut 0) {
+    node_with(trie, inside, address, &mut 0)
+}
+
+fn node_with(trie: &Trie, inside: &Entered, address: u64, spare: &mut u32) -> NodeId {
+    match trie.intern(inside, NodeId::ROOT, &[address], spare) {
         super::super::trie::Interned::Whole(id) => id,
         other => panic!("{other:?}"),
     }
@@ -100,10 +104,10 @@ fn threads_agree_on_the_site_of_a_stack() {
         let threads: Vec<_> = (0..4)
             .map(|_| {
                 scope.spawn(|| {
-                    let inside = Entered::vouch();
+                    let (inside, mut spare) = (Entered::vouch(), 0);
                     (1..900)
                         .map(|address| {
-                            let node = node(&trie, &inside, address);
+                            let node = node_with(&trie, &inside, address, &mut spare);
                             sites.of(&inside, &trie, node).unwrap().number()
                         })
                         .collect()
