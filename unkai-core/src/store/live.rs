@@ -34,6 +34,8 @@ pub(crate) struct LiveBlock {
     pub(crate) align: usize,
     /// Whether it stands at a marked address within a larger block of the inner allocator.
     pub(crate) marked: bool,
+    /// Bytes in front of it within that block; 0 if it is not marked.
+    pub(crate) offset: u8,
     /// When it was allocated, in ticks of the profiler's clock.
     pub(crate) born: u64,
     /// The site that counts it.
@@ -64,6 +66,7 @@ impl LiveBlock {
 /// A [`LiveBlock`] in the table.
 #[derive(Debug, Default)]
 struct Record {
+    /// Requested bytes, and in the uppermost byte the offset.
     size: AtomicU64,
     born: AtomicU64,
     /// Bits of the number of blocks that the sample stands for.
@@ -76,6 +79,8 @@ struct Record {
 // SAFETY: all fields are atomic integers, for which zero is valid; no `Drop`.
 unsafe impl Zeroable for Record {}
 
+/// No block is of 2⁵⁶ bytes.
+const OFFSET_SHIFT: u32 = 56;
 const ALIGN: u32 = 0x3f;
 const MARKED: u32 = 0x40;
 const STEPS_SHIFT: u32 = 7;
@@ -87,7 +92,8 @@ const USE: u32 = 0x1_0000;
 impl Record {
     /// Relaxed throughout: the key that leads here is stored with Release afterwards.
     fn store(&self, block: &LiveBlock) {
-        self.size.store(block.size as u64, Ordering::Relaxed);
+        let size = block.size as u64 | u64::from(block.offset) << OFFSET_SHIFT;
+        self.size.store(size, Ordering::Relaxed);
         self.born.store(block.born, Ordering::Relaxed);
         self.blocks.store(block.blocks.to_bits(), Ordering::Relaxed);
         self.site.store(block.site.number(), Ordering::Relaxed);
@@ -102,8 +108,10 @@ impl Record {
 
     fn load(&self) -> LiveBlock {
         let state = self.state.load(Ordering::Relaxed);
+        let size = self.size.load(Ordering::Relaxed);
         LiveBlock {
-            size: self.size.load(Ordering::Relaxed) as usize,
+            size: (size & ((1 << OFFSET_SHIFT) - 1)) as usize,
+            offset: (size >> OFFSET_SHIFT) as u8,
             align: 1 << (state & ALIGN),
             marked: state & MARKED != 0,
             born: self.born.load(Ordering::Relaxed),

@@ -6,7 +6,7 @@ use std::alloc::Layout;
 use std::ptr;
 
 use super::control::Control;
-use super::samples::{Closed, inner_of, layout_of};
+use super::samples::{Closed, Stands, inner_of, layout_of};
 use super::{Caller, Tables, Tracker, mark};
 use crate::heap::Heap;
 use crate::losses::Cause;
@@ -22,7 +22,7 @@ use crate::sync::Ordering;
 #[derive(Clone, Copy, Debug)]
 enum Place {
     /// At a marked address within an enlarged request.
-    Marked(mark::Placement),
+    Marked(Layout),
     /// Where the inner allocator puts it: its free is looked up in any case.
     Plain,
 }
@@ -279,21 +279,29 @@ impl Tracker {
         blocks: f64,
     ) -> Option<*mut u8> {
         match self.place(caller, layout)? {
-            Place::Marked(place) => {
+            Place::Marked(enlarged) => {
                 // SAFETY: an enlarged layout is not empty either.
-                let base = unsafe { caller.heap.alloc(place.layout, zeroed) };
+                let base = unsafe { caller.heap.alloc(enlarged, zeroed) };
                 if base.is_null() {
                     self.lost.count(Cause::SampleRefused);
                     return None;
                 }
-                // The placement leaves room for `layout` behind its offset.
-                let block = base.wrapping_add(place.offset);
-                if self.record(tables, caller, block, layout, true, blocks) {
+                // The enlarged request has room for `layout` behind any offset.
+                let offset = mark::offset(base as usize, layout.align());
+                let block = base.wrapping_add(usize::from(offset));
+                if self.record(
+                    tables,
+                    caller,
+                    block,
+                    layout,
+                    Stands::Marked(offset),
+                    blocks,
+                ) {
                     return Some(block);
                 }
                 // Without a record nothing may stand at a marked place.
                 // SAFETY: allocated above for this layout, and handed to nobody.
-                unsafe { caller.heap.dealloc(base, place.layout) };
+                unsafe { caller.heap.dealloc(base, enlarged) };
                 None
             }
             Place::Plain => {
@@ -449,7 +457,7 @@ impl Tracker {
         if mark::is_always_looked_up(layout) || self.control.may_leave_unmarked(share) {
             return Some(Place::Plain);
         }
-        mark::placement(layout).map(Place::Marked)
+        mark::enlarged(layout).map(Place::Marked)
     }
 
     /// Records a sampled block that stands where the inner allocator put it, or null.
@@ -462,7 +470,7 @@ impl Tracker {
         blocks: f64,
     ) {
         let recorded =
-            !block.is_null() && self.record(tables, caller, block, layout, false, blocks);
+            !block.is_null() && self.record(tables, caller, block, layout, Stands::Plain, blocks);
         if !recorded && !mark::is_always_looked_up(layout) {
             self.control
                 .forget_unmarked(Control::share_of(caller.cells));

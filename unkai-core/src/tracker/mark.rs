@@ -1,14 +1,14 @@
 //! The mark: where a sampled block is put so that its free is recognised by its address alone.
 //!
-//! A sampled block of less than [`LARGE`] bytes is requested with an alignment of [`MODULUS`] and stands `OFFSET` bytes
-//! behind it. The test of a free is then "is the low byte of (address + alignment − 1) at least [`FLOOR`]?":
+//! A sampled block of less than [`LARGE`] bytes is requested with room for 256 bytes more, and stands in it where the low byte
+//! of (address + alignment − 1) is at least [`FLOOR`]. That is the test of a free:
 //!
 //! ```text
-//!  ◀──────────────── requested from the inner allocator ───────────────▶
-//!  ┌─────────────────────────────┬──────────────────────────────┬──────┐
-//!  │ 256 − max(alignment, 8)     │ the program's block          │ fill │
-//!  └─────────────────────────────┴──────────────────────────────┴──────┘
-//!  ▲ multiple of 256             ▲ low byte f8 for alignments up to 8, f0 for 16, e0 for 32, c0 for 64, 80 for 128
+//!  ◀──────────────── requested from the inner allocator ────────────────▶
+//!  ┌────────────┬───────────────────────────────┬───────────────────────┐
+//!  │ 0 to 255   │ the program's block           │ what is left of 256   │
+//!  └────────────┴───────────────────────────────┴───────────────────────┘
+//!  ▲ anywhere   ▲ low byte f8 for alignments up to 8, f0 for 16, e0 for 32, c0 for 64, 80 for 128
 //! ```
 //!
 //! Hardly any ordinary block passes the test: allocators hand out multiples of 16, but for requests of 8 bytes and less,
@@ -16,7 +16,8 @@
 //! Blocks aligned to 256 or more pass the test wherever they are, and large blocks always reach the slow path by their
 //! size: neither is marked, and both are looked up.
 //!
-//! The fill rounds the request up to a multiple of 256, for which allocators have naturally aligned size classes.
+//! No larger alignment is requested: that takes some allocators a slow path, and splits the heap of others where blocks
+//! would have grown in place.
 
 use std::alloc::Layout;
 
@@ -33,15 +34,6 @@ const MODULUS: usize = 256;
 /// Half the alignment of ordinary blocks, so that those do not pass the test.
 const LEAST_ALIGN: usize = 8;
 
-/// Where a marked block stands within what is requested for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Placement {
-    /// What to request from the inner allocator.
-    pub(crate) layout: Layout,
-    /// Bytes in front of the program's block.
-    pub(crate) offset: usize,
-}
-
 /// Whether a block of this size is large: too large for any countdown.
 pub(crate) fn is_large(size: usize) -> bool {
     size >= LARGE
@@ -52,14 +44,16 @@ pub(crate) fn is_always_looked_up(layout: Layout) -> bool {
     is_large(layout.size()) || layout.align() >= MODULUS
 }
 
-/// The placement of a marked block of `layout`. `None` if the enlarged request would be no valid layout.
-pub(crate) fn placement(layout: Layout) -> Option<Placement> {
-    let offset = MODULUS - layout.align().clamp(LEAST_ALIGN, MODULUS);
-    let size = offset
-        .checked_add(layout.size())?
-        .checked_next_multiple_of(MODULUS)?;
-    let layout = Layout::from_size_align(size, MODULUS.max(layout.align())).ok()?;
-    Some(Placement { layout, offset })
+/// What to request from the inner allocator for a marked block of `layout`. `None` if that would be no valid layout.
+pub(crate) fn enlarged(layout: Layout) -> Option<Layout> {
+    let size = layout.size().checked_add(MODULUS)?;
+    Layout::from_size_align(size, layout.align()).ok()
+}
+
+/// How many bytes behind `base`, where the enlarged request is, the marked block with this alignment stands.
+pub(crate) fn offset(base: usize, align: usize) -> u8 {
+    let mark = MODULUS - align.clamp(LEAST_ALIGN, MODULUS);
+    (mark.wrapping_sub(base) % MODULUS) as u8
 }
 
 #[cfg(test)]
@@ -75,17 +69,19 @@ mod tests {
         for align in (0..8).map(|shift| 1usize << shift) {
             for size in [1, 2, 15, 16, 17, 100, 255, 256, 257, 4096, LARGE - 1] {
                 let wanted = Layout::from_size_align(size, align).unwrap();
-                let placed = placement(wanted).unwrap();
-                assert!(placed.offset + size <= placed.layout.size());
-                assert_eq!(placed.layout.size() % placed.layout.align(), 0);
-                for base in [0x1000, 0x7fff_ff00] {
-                    assert_eq!(base % placed.layout.align(), 0);
-                    let address = base + placed.offset;
+                let enlarged = enlarged(wanted).unwrap();
+                assert_eq!(enlarged.align(), align);
+                for base in (0x7fff_f000..0x7fff_f200).step_by(align) {
+                    let offset = usize::from(offset(base, align));
+                    assert!(offset + size <= enlarged.size());
+                    let address = base + offset;
                     assert_eq!(address % align.max(8), 0);
                     assert!(cells.may_be_marked(address, align), "{align} {address:x}");
                 }
             }
         }
+        let huge = Layout::from_size_align(isize::MAX as usize - 7, 8).unwrap();
+        assert_eq!(enlarged(huge), None);
     }
 
     #[test]

@@ -10,6 +10,28 @@ use crate::probe::thread;
 use crate::store::live::LiveBlock;
 use crate::store::room::Stock;
 
+/// Where a block stands that is to be recorded.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Stands {
+    /// At a marked address, so many bytes behind the beginning of an enlarged request.
+    Marked(u8),
+    /// Where the inner allocator put it.
+    Plain,
+}
+
+impl Stands {
+    fn marked(self) -> bool {
+        matches!(self, Self::Marked(_))
+    }
+
+    fn offset(self) -> u8 {
+        match self {
+            Self::Marked(offset) => offset,
+            Self::Plain => 0,
+        }
+    }
+}
+
 /// A record that was taken out of the table.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Closed {
@@ -27,7 +49,7 @@ impl Tracker {
         caller: &Caller<'_, H>,
         address: *mut u8,
         layout: Layout,
-        marked: bool,
+        place: Stands,
         blocks: f64,
     ) -> bool {
         let inside = thread::enter();
@@ -43,7 +65,8 @@ impl Tracker {
         let block = LiveBlock {
             size: layout.size(),
             align: layout.align(),
-            marked,
+            marked: place.marked(),
+            offset: place.offset(),
             born: tables.clock.tick().0,
             site,
             blocks,
@@ -117,8 +140,10 @@ impl Tracker {
 /// What the inner allocator knows of a recorded block that the program has at `address`: its beginning and its layout.
 pub(super) fn inner_of(block: &LiveBlock, address: *mut u8) -> (*mut u8, Layout) {
     let layout = layout_of(block);
-    match mark::placement(layout) {
-        Some(place) if block.marked => (address.wrapping_sub(place.offset), place.layout),
+    match mark::enlarged(layout) {
+        Some(enlarged) if block.marked => {
+            (address.wrapping_sub(usize::from(block.offset)), enlarged)
+        }
         _ => (address, layout),
     }
 }
