@@ -97,15 +97,21 @@ const ENOUGH: u64 = 20_000_000;
 
 #[cfg(all(target_arch = "x86_64", not(unkai_portable)))]
 mod processor {
-    use std::arch::x86_64::{__cpuid, _rdtsc};
+    use std::arch::x86_64::{__cpuid, _rdtsc, CpuidResult};
 
     /// Whether the time-stamp counter counts on at the same rate whatever the processor does.
     pub(super) fn runs_at_a_constant_rate() -> bool {
         const HIGHEST_EXTENDED: u32 = 0x8000_0000;
         const POWER_MANAGEMENT: u32 = 0x8000_0007;
         const INVARIANT: u32 = 1 << 8;
-        __cpuid(HIGHEST_EXTENDED).eax >= POWER_MANAGEMENT
-            && __cpuid(POWER_MANAGEMENT).edx & INVARIANT != 0
+        leaf(HIGHEST_EXTENDED).eax >= POWER_MANAGEMENT
+            && leaf(POWER_MANAGEMENT).edx & INVARIANT != 0
+    }
+
+    #[allow(unused_unsafe, reason = "older compilers take the call to be unsafe")]
+    fn leaf(number: u32) -> CpuidResult {
+        // SAFETY: every processor of this architecture has the instruction; it has no precondition.
+        unsafe { __cpuid(number) }
     }
 
     #[inline]
