@@ -158,6 +158,7 @@ struct Freed {
     at_peak: [AtomicU64; 3],
 }
 
+#[cfg(not(loom))]
 const _: () = assert!(size_of::<SiteCells>() == 128);
 
 /// Blocks that were freed, by their lifetime.
