@@ -137,14 +137,17 @@ impl Level {
         })
     }
 
-    fn window(&self, hash: u64) -> std::ops::Range<usize> {
+    /// The keys and the records of a window.
+    #[inline]
+    fn window(&self, hash: u64) -> (&[AtomicU64], &[Record]) {
         let start = (hash as u32 as usize & (self.keys.len() - 1)) & !(WINDOW - 1);
-        start..start + WINDOW
+        let window = start..start + WINDOW;
+        (&self.keys[window.clone()], &self.records[window])
     }
 
     fn insert(&self, address: u64, hash: u64, block: &LiveBlock) -> bool {
-        for index in self.window(hash) {
-            let key = &self.keys[index];
+        let (keys, records) = self.window(hash);
+        for (key, record) in keys.iter().zip(records) {
             // Acquire: pairs with the Release that freed the slot, so that the record is ours alone.
             let free = key.load(Ordering::Relaxed) == FREE
                 && key
@@ -153,7 +156,7 @@ impl Level {
             if free {
                 // Release: the reservation before the record, for `each`.
                 fence(Ordering::Release);
-                self.records[index].store(block);
+                record.store(block);
                 // Release: the record before the key.
                 key.store(address, Ordering::Release);
                 return true;
@@ -163,8 +166,8 @@ impl Level {
     }
 
     fn remove(&self, address: u64, hash: u64) -> Option<LiveBlock> {
-        for index in self.window(hash) {
-            let key = &self.keys[index];
+        let (keys, records) = self.window(hash);
+        for (key, record) in keys.iter().zip(records) {
             // Acquire: pairs with the Release in `insert`. Exchange: of two that free one block (which is the program's
             // mistake) only one gets the record.
             let found = key.load(Ordering::Relaxed) == address
@@ -172,7 +175,7 @@ impl Level {
                     .compare_exchange(address, RESERVED, Ordering::Acquire, Ordering::Relaxed)
                     .is_ok();
             if found {
-                let block = self.records[index].load();
+                let block = record.load();
                 // Release: our reading of the record before another's writing.
                 key.store(FREE, Ordering::Release);
                 return Some(block);
@@ -183,10 +186,11 @@ impl Level {
 
     /// The record of a block that its owner asks for: nobody removes it meanwhile.
     fn find(&self, address: u64, hash: u64) -> Option<LiveBlock> {
-        let mut window = self.window(hash);
+        let (keys, records) = self.window(hash);
+        let mut slots = keys.iter().zip(records);
         // Acquire: pairs with the Release in `insert`.
-        let index = window.find(|&index| self.keys[index].load(Ordering::Acquire) == address)?;
-        Some(self.records[index].load())
+        let (_, record) = slots.find(|(key, _)| key.load(Ordering::Acquire) == address)?;
+        Some(record.load())
     }
 
     /// Calls `seen` with each block that stands in the table for the whole of its reading.
@@ -242,14 +246,18 @@ impl Live {
         live.grow(0).then_some(live)
     }
 
-    /// Asks for the memory in which a block at `address` will be recorded, so that it is near when it is needed.
+    /// Asks for the memory in which a block at `address` is or will be recorded, so that it is near when it is needed: on all
+    /// levels at once, for each is a miss of its own in a large table.
     #[inline]
     pub(crate) fn prefetch(&self, address: u64) {
         let hash = hash(address);
-        if let Some(level) = self.levels().next() {
-            let start = level.window(hash).start;
-            prefetch(&level.keys[start]);
-            prefetch(&level.records[start]);
+        for (index, level) in self.levels().enumerate() {
+            let (keys, records) = level.window(hash);
+            prefetch(&keys[0]);
+            // Most blocks are on the newest level.
+            if index == 0 {
+                prefetch(&records[0]);
+            }
         }
     }
 
@@ -293,6 +301,7 @@ impl Live {
 
     /// Takes a block out of the table. `stock` is the calling thread's, if it has one.
     pub(crate) fn remove(&self, address: u64, stock: Option<&Stock>) -> Option<LiveBlock> {
+        self.prefetch(address);
         let hash = hash(address);
         let block = self
             .levels()

@@ -12,8 +12,8 @@ use super::Registers;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Readable {
     start: u64,
-    /// 0 if it is not known.
-    end: u64,
+    /// So many bytes from there on a word may begin; 0 if the end of the stack is not known.
+    length: u64,
 }
 
 impl Readable {
@@ -27,32 +27,38 @@ impl Readable {
         let on_it = start <= registers.stack && registers.stack < end;
         Self {
             start: registers.stack,
-            end: if on_it { end } else { 0 },
+            length: if on_it {
+                (end - registers.stack).saturating_sub(7)
+            } else {
+                0
+            },
         }
     }
 
     /// The word at `address`, or `Err` if it must not be read.
     #[inline]
     pub(super) fn word(self, address: u64) -> Result<u64, ()> {
-        let last = address.checked_add(8).ok_or(())?;
-        if address < self.start || !address.is_multiple_of(8) {
-            return Err(());
-        }
-        if self.end == 0 {
-            return if last - self.start <= FOREIGN_DEPTH {
-                foreign_word(address)
-            } else {
-                Err(())
-            };
-        }
-        if last > self.end {
-            return Err(());
+        // Below the start, this wraps around to more than any stack is long.
+        let inside = address.wrapping_sub(self.start);
+        if inside >= self.length || !address.is_multiple_of(8) {
+            return self.word_of_foreign_stack(address);
         }
         // SAFETY: the word is aligned and lies between this thread's stack pointer and the end of its stack, which is
         // mapped and readable for as long as the thread runs. It may be any value, also a value that another frame of
         // this very thread owns: it is only looked at as a number, by a volatile read that the compiler cannot relate to
         // any variable.
         Ok(unsafe { std::ptr::read_volatile(address as *const u64) })
+    }
+
+    /// The word at an address that is not on this thread's own stack: only if none of the stack is.
+    #[cold]
+    fn word_of_foreign_stack(self, address: u64) -> Result<u64, ()> {
+        let inside = address.wrapping_sub(self.start);
+        if self.length == 0 && inside < FOREIGN_DEPTH && address.is_multiple_of(8) {
+            foreign_word(address)
+        } else {
+            Err(())
+        }
     }
 }
 
@@ -134,12 +140,12 @@ mod tests {
     fn a_hand_made_stack_is_read_without_faulting() {
         let memory = vec![7u64; 1024];
         let start = memory.as_ptr() as u64;
-        let readable = Readable { start, end: 0 };
+        let readable = Readable { start, length: 0 };
         assert_eq!(readable.word(start + 80), Ok(7));
         assert_eq!(
             Readable {
                 start: 4096,
-                end: 0
+                length: 0
             }
             .word(4096),
             Err(())
