@@ -46,20 +46,24 @@ struct Tables {
 
 /// How to get from a place in the code to its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rule {
-    /// There is no caller: the thread begins here.
-    Outermost,
-    /// The caller's frame ends `offset` bytes above a register, and its rbp is saved `saved` bytes below that; 0 if rbp
-    /// still is the caller's.
-    Frame { base: Base, offset: u32, saved: u32 },
-    /// The tables know this place, but it takes more than a rule.
-    Complicated,
+struct Rule {
+    kind: Kind,
+    /// The caller's frame ends so many bytes above the register.
+    offset: u32,
+    /// The caller's rbp is saved so many bytes below that; 0 if rbp still is the caller's.
+    saved: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Base {
-    StackPointer,
-    FramePointer,
+enum Kind {
+    /// There is no caller: the thread begins here.
+    Outermost,
+    /// The register is the stack pointer.
+    FromStackPointer,
+    /// The register is rbp.
+    FromFramePointer,
+    /// The tables know this place, but it takes more than a rule.
+    Complicated,
 }
 
 impl Walker {
@@ -99,26 +103,22 @@ impl Walker {
                     None => return false,
                 }
             }
-            let (base, offset, saved) = match self.rule(place) {
-                Some(Rule::Frame {
-                    base,
-                    offset,
-                    saved,
-                }) => (base, u64::from(offset), u64::from(saved)),
-                Some(Rule::Outermost) => return true,
-                Some(Rule::Complicated) | None => return false,
+            let Some(rule) = self.rule(place) else {
+                return false;
             };
-            let base = match base {
-                Base::StackPointer => stack_pointer,
-                Base::FramePointer => frame_pointer,
+            let base = match rule.kind {
+                Kind::FromStackPointer => stack_pointer,
+                Kind::FromFramePointer => frame_pointer,
+                Kind::Outermost => return true,
+                Kind::Complicated => return false,
             };
-            let end = base.wrapping_add(offset);
+            let end = base.wrapping_add(u64::from(rule.offset));
             let caller = readable.word(end.wrapping_sub(8));
             let (Ok(return_address), true) = (caller, end > stack_pointer) else {
                 break;
             };
-            if saved != 0 {
-                match readable.word(end.wrapping_sub(saved)) {
+            if rule.saved != 0 {
+                match readable.word(end.wrapping_sub(u64::from(rule.saved))) {
                     Ok(word) => frame_pointer = word,
                     Err(()) => break,
                 }
@@ -155,7 +155,7 @@ impl Walker {
     #[inline(never)]
     fn look_up(&self, place: u64, slot: Slot) -> Option<Rule> {
         let tables = self.tables_of(place)?;
-        let rule = tables.rule(place).unwrap_or(Rule::Complicated);
+        let rule = tables.rule(place).unwrap_or(Rule::COMPLICATED);
         slot.store(rule);
         Some(rule)
     }
@@ -178,20 +178,32 @@ impl Tables {
 }
 
 impl Rule {
+    const OUTERMOST: Self = Self::without_frame(Kind::Outermost);
+    const COMPLICATED: Self = Self::without_frame(Kind::Complicated);
+
+    const fn without_frame(kind: Kind) -> Self {
+        let (offset, saved) = (0, 0);
+        Self {
+            kind,
+            offset,
+            saved,
+        }
+    }
+
     fn of(row: &UnwindTableRow<usize, Small>) -> Self {
         match row.register(RETURN_ADDRESS) {
             Some(RegisterRule::Offset(-8)) => {}
-            Some(RegisterRule::Undefined) => return Self::Outermost,
-            _ => return Self::Complicated,
+            Some(RegisterRule::Undefined) => return Self::OUTERMOST,
+            _ => return Self::COMPLICATED,
         }
-        let (base, offset) = match *row.cfa() {
+        let (kind, offset) = match *row.cfa() {
             CfaRule::RegisterAndOffset { register, offset } if register == RSP => {
-                (Base::StackPointer, offset)
+                (Kind::FromStackPointer, offset)
             }
             CfaRule::RegisterAndOffset { register, offset } if register == RBP => {
-                (Base::FramePointer, offset)
+                (Kind::FromFramePointer, offset)
             }
-            _ => return Self::Complicated,
+            _ => return Self::COMPLICATED,
         };
         let saved = match row.register(RBP) {
             None | Some(RegisterRule::Undefined | RegisterRule::SameValue) => Some(0),
@@ -199,50 +211,40 @@ impl Rule {
             _ => None,
         };
         match (u32::try_from(offset), saved) {
-            (Ok(offset), Some(saved)) if offset % 8 == 0 && saved % 8 == 0 => Self::Frame {
-                base,
+            (Ok(offset), Some(saved)) if offset % 8 == 0 && saved % 8 == 0 => Self {
+                kind,
                 offset,
                 saved,
             },
-            _ => Self::Complicated,
+            _ => Self::COMPLICATED,
         }
     }
 
     /// The rule in [`RULE_BITS`] bits. `None` if it takes more.
     fn packed(self) -> Option<u64> {
-        match self {
-            Self::Outermost => Some(OUTERMOST),
-            Self::Complicated => Some(COMPLICATED),
-            Self::Frame {
-                base,
-                offset,
-                saved,
-            } => {
-                let (offset, saved) = (u64::from(offset) / 8, u64::from(saved) / 8);
-                let kind = match base {
-                    Base::StackPointer => FROM_STACK_POINTER,
-                    Base::FramePointer => FROM_FRAME_POINTER,
-                };
-                let fits = offset < 1 << OFFSET_BITS && saved < 1 << SAVED_BITS;
-                fits.then_some(kind | offset << KIND_BITS | saved << (KIND_BITS + OFFSET_BITS))
-            }
-        }
+        let kind = match self.kind {
+            Kind::Outermost => OUTERMOST,
+            Kind::FromStackPointer => FROM_STACK_POINTER,
+            Kind::FromFramePointer => FROM_FRAME_POINTER,
+            Kind::Complicated => COMPLICATED,
+        };
+        let (offset, saved) = (u64::from(self.offset) / 8, u64::from(self.saved) / 8);
+        let fits = offset < 1 << OFFSET_BITS && saved < 1 << SAVED_BITS;
+        fits.then_some(kind | offset << KIND_BITS | saved << (KIND_BITS + OFFSET_BITS))
     }
 
     #[inline]
     fn unpacked(word: u64) -> Self {
-        let offset = (word >> KIND_BITS & ((1 << OFFSET_BITS) - 1)) as u32 * 8;
-        let saved = (word >> (KIND_BITS + OFFSET_BITS) & ((1 << SAVED_BITS) - 1)) as u32 * 8;
-        let base = match word & ((1 << KIND_BITS) - 1) {
-            FROM_STACK_POINTER => Base::StackPointer,
-            FROM_FRAME_POINTER => Base::FramePointer,
-            OUTERMOST => return Self::Outermost,
-            _ => return Self::Complicated,
+        let kind = match word & ((1 << KIND_BITS) - 1) {
+            OUTERMOST => Kind::Outermost,
+            FROM_STACK_POINTER => Kind::FromStackPointer,
+            FROM_FRAME_POINTER => Kind::FromFramePointer,
+            _ => Kind::Complicated,
         };
-        Self::Frame {
-            base,
-            offset,
-            saved,
+        Self {
+            kind,
+            offset: (word >> KIND_BITS & ((1 << OFFSET_BITS) - 1)) as u32 * 8,
+            saved: (word >> (KIND_BITS + OFFSET_BITS) & ((1 << SAVED_BITS) - 1)) as u32 * 8,
         }
     }
 }
@@ -338,11 +340,11 @@ mod tests {
 
     #[test]
     fn a_rule_survives_its_word() {
-        for base in [Base::StackPointer, Base::FramePointer] {
+        for kind in [Kind::FromStackPointer, Kind::FromFramePointer] {
             for offset in [8, 16, 4096, 32_760] {
                 for saved in [0, 16, 56, 4088] {
-                    let rule = Rule::Frame {
-                        base,
+                    let rule = Rule {
+                        kind,
                         offset,
                         saved,
                     };
@@ -350,16 +352,19 @@ mod tests {
                 }
             }
         }
-        for rule in [Rule::Outermost, Rule::Complicated] {
+        for rule in [Rule::OUTERMOST, Rule::COMPLICATED] {
             assert_eq!(Rule::unpacked(rule.packed().unwrap()), rule);
         }
-        let large = |offset, saved| Rule::Frame {
-            base: Base::StackPointer,
+        assert_eq!(from_stack_pointer(32_768, 0).packed(), None);
+        assert_eq!(from_stack_pointer(8, 4096).packed(), None);
+    }
+
+    fn from_stack_pointer(offset: u32, saved: u32) -> Rule {
+        Rule {
+            kind: Kind::FromStackPointer,
             offset,
             saved,
-        };
-        assert_eq!(large(32_768, 0).packed(), None);
-        assert_eq!(large(8, 4096).packed(), None);
+        }
     }
 
     /// Two places share a word only if they share the page, the list and the set: and then they are the same place.
@@ -388,11 +393,7 @@ mod tests {
             .filter(|slot| std::ptr::eq(slot.ways, &CACHE.0[77]))
             .take(3)
             .collect();
-        let rule = |offset| Rule::Frame {
-            base: Base::StackPointer,
-            offset,
-            saved: 0,
-        };
+        let rule = |offset| from_stack_pointer(offset, 0);
         slots[0].store(rule(8));
         slots[1].store(rule(16));
         assert_eq!(slots[0].load(), Some(rule(8)));
