@@ -175,14 +175,23 @@ fn several_threads_work(seed: u64, steps: u64) {
 }
 
 fn nothing_is_amiss(before: (i64, usize), context: &str) {
-    let usage = HEAP.inner.usage();
-    let (allocated, freed) = (HEAP.allocated(), HEAP.freed());
-    assert_eq!(
-        (usage.allocated.bytes, usage.allocated.blocks),
-        allocated,
-        "{context}"
-    );
-    assert_eq!((usage.freed.bytes, usage.freed.blocks), freed, "{context}");
+    let counts = || {
+        let usage = HEAP.inner.usage();
+        let ours = [usage.allocated, usage.freed].map(|count| (count.bytes, count.blocks));
+        (ours, [HEAP.allocated(), HEAP.freed()])
+    };
+    // A scope ends before its threads have given back their very last blocks: both counts are taken again while they do.
+    let settled = (0..1000).map(|_| counts()).find(|(ours, theirs)| {
+        let same = ours == theirs;
+        if !same {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        same
+    });
+    if settled.is_none() {
+        let (ours, theirs) = counts();
+        assert_eq!(ours, theirs, "{context}");
+    }
     let snapshot = HEAP.inner.snapshot();
     for cause in [
         Cause::FreeMissed,
