@@ -162,36 +162,32 @@ fn several_threads_work(seed: u64, steps: u64) {
     let mut senders_ahead = senders.clone();
     senders_ahead.rotate_left(1);
     drop(senders);
-    std::thread::scope(|scope| {
-        for (index, (send, receive)) in senders_ahead.into_iter().zip(receivers).enumerate() {
-            scope.spawn(move || {
+    let ends = senders_ahead.into_iter().zip(receivers).enumerate();
+    let threads: Vec<_> = ends
+        .map(|(index, (send, receive))| {
+            std::thread::spawn(move || {
                 work(seed * 100 + index as u64, steps, &send, &receive);
                 drop(send);
                 // What others have sent, until they have ended too.
                 receive.iter().for_each(Block::free);
-            });
-        }
-    });
+            })
+        })
+        .collect();
+    // A scope would end before its threads have given back their very last blocks, those of their thread-locals.
+    for thread in threads {
+        thread.join().unwrap();
+    }
 }
 
 fn nothing_is_amiss(before: (i64, usize), context: &str) {
-    let counts = || {
-        let usage = HEAP.inner.usage();
-        let ours = [usage.allocated, usage.freed].map(|count| (count.bytes, count.blocks));
-        (ours, [HEAP.allocated(), HEAP.freed()])
-    };
-    // A scope ends before its threads have given back their very last blocks: both counts are taken again while they do.
-    let settled = (0..1000).map(|_| counts()).find(|(ours, theirs)| {
-        let same = ours == theirs;
-        if !same {
-            std::thread::sleep(std::time::Duration::from_millis(1));
-        }
-        same
-    });
-    if settled.is_none() {
-        let (ours, theirs) = counts();
-        assert_eq!(ours, theirs, "{context}");
-    }
+    let usage = HEAP.inner.usage();
+    let (allocated, freed) = (HEAP.allocated(), HEAP.freed());
+    assert_eq!(
+        (usage.allocated.bytes, usage.allocated.blocks),
+        allocated,
+        "{context}"
+    );
+    assert_eq!((usage.freed.bytes, usage.freed.blocks), freed, "{context}");
     let snapshot = HEAP.inner.snapshot();
     for cause in [
         Cause::FreeMissed,
