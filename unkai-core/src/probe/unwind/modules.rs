@@ -65,14 +65,20 @@ pub(super) fn is_still_there(module: &Module, header: &[u8], frames: &[u8]) -> b
     }
     // The same place, but another library? The beginnings of the tables tell.
     let same = |start: u64, copy: &[u8]| {
-        let copy = &copy[..copy.len().min(TELLING)];
         // SAFETY: a module whose memory holds these bytes is mapped here, and stays so while a function of it runs. They are
         // read only, and any bytes are valid.
         let bytes = unsafe { std::slice::from_raw_parts(start as *const u8, copy.len()) };
         bytes == copy
     };
-    same(module.header.start, header) && same(module.frames.start, frames)
+    // The fixed part first: it says how long the rest is, and where the frames are.
+    let part = |copy: &[u8], length: usize| copy.len().min(length);
+    same(module.header.start, &header[..part(header, FIXED)])
+        && same(module.header.start, &header[..part(header, TELLING)])
+        && same(module.frames.start, &frames[..part(frames, TELLING)])
 }
+
+/// Bytes of `.eh_frame_hdr` that every module has: version, encodings, where the frames are, and how many.
+const FIXED: usize = 12;
 
 /// So many bytes of a module's tables tell it from others.
 const TELLING: usize = 256;
