@@ -32,11 +32,7 @@ impl Clock {
         let start = now();
         Self {
             start,
-            first_tick: if by_processor {
-                Tick(processor::ticks())
-            } else {
-                Tick(0)
-            },
+            first_tick: Tick(processor::ticks()),
             tick_length: AtomicU64::new(if by_processor { 0 } else { ONE }),
             by_processor,
         }
