@@ -32,10 +32,8 @@ pub(crate) struct LiveBlock {
     pub(crate) size: usize,
     /// Requested alignment.
     pub(crate) align: usize,
-    /// Whether it stands at a marked address within a larger block of the inner allocator.
-    pub(crate) marked: bool,
-    /// Bytes in front of it within that block; 0 if it is not marked.
-    pub(crate) offset: u8,
+    /// Bytes in front of it, if it stands at a marked address within a larger block of the inner allocator.
+    pub(crate) mark: Option<u8>,
     /// When it was allocated, in ticks of the profiler's clock.
     pub(crate) born: u64,
     /// The site that counts it.
@@ -92,13 +90,14 @@ const USE: u32 = 0x1_0000;
 impl Record {
     /// Relaxed throughout: the key that leads here is stored with Release afterwards.
     fn store(&self, block: &LiveBlock) {
-        let size = block.size as u64 | u64::from(block.offset) << OFFSET_SHIFT;
+        let offset = block.mark.unwrap_or(0);
+        let size = block.size as u64 | u64::from(offset) << OFFSET_SHIFT;
         self.size.store(size, Ordering::Relaxed);
         self.born.store(block.born, Ordering::Relaxed);
         self.blocks.store(block.blocks.to_bits(), Ordering::Relaxed);
         self.site.store(block.site.number(), Ordering::Relaxed);
         let next_use = (self.state.load(Ordering::Relaxed) & !(USE - 1)).wrapping_add(USE);
-        let marked = if block.marked { MARKED } else { 0 };
+        let marked = if block.mark.is_some() { MARKED } else { 0 };
         let steps = (u32::from(block.steps) & STEPS) << STEPS_SHIFT;
         let share = (u32::from(block.share) & SHARE) << SHARE_SHIFT;
         let align = block.align.trailing_zeros();
@@ -111,9 +110,8 @@ impl Record {
         let size = self.size.load(Ordering::Relaxed);
         LiveBlock {
             size: (size & ((1 << OFFSET_SHIFT) - 1)) as usize,
-            offset: (size >> OFFSET_SHIFT) as u8,
             align: 1 << (state & ALIGN),
-            marked: state & MARKED != 0,
+            mark: (state & MARKED != 0).then_some((size >> OFFSET_SHIFT) as u8),
             born: self.born.load(Ordering::Relaxed),
             site: SiteId::from_number(self.site.load(Ordering::Relaxed)),
             blocks: f64::from_bits(self.blocks.load(Ordering::Relaxed)),
@@ -246,7 +244,7 @@ impl Live {
         live.grow(0).then_some(live)
     }
 
-    /// Asks for the memory in which a block at `address` is or will be recorded, so that it is near when it is needed: on all
+    /// Asks for the memory in which a block at `address` will be recorded, so that it is near when it is needed: on all
     /// levels at once, for each is a miss of its own in a large table.
     #[inline]
     pub(crate) fn prefetch(&self, address: u64) {
@@ -301,7 +299,6 @@ impl Live {
 
     /// Takes a block out of the table. `stock` is the calling thread's, if it has one.
     pub(crate) fn remove(&self, address: u64, stock: Option<&Stock>) -> Option<LiveBlock> {
-        self.prefetch(address);
         let hash = hash(address);
         let block = self
             .levels()

@@ -6,7 +6,7 @@ use std::alloc::Layout;
 use std::ptr;
 
 use super::control::Control;
-use super::samples::{Closed, Stands, inner_of, layout_of};
+use super::samples::{Closed, inner_of, layout_of};
 use super::{Caller, Tables, Tracker, mark};
 use crate::heap::Heap;
 use crate::losses::Cause;
@@ -289,14 +289,7 @@ impl Tracker {
                 // The enlarged request has room for `layout` behind any offset.
                 let offset = mark::offset(base as usize, layout.align());
                 let block = base.wrapping_add(usize::from(offset));
-                if self.record(
-                    tables,
-                    caller,
-                    block,
-                    layout,
-                    Stands::Marked(offset),
-                    blocks,
-                ) {
+                if self.record(tables, caller, block, layout, Some(offset), blocks) {
                     return Some(block);
                 }
                 // Without a record nothing may stand at a marked place.
@@ -334,7 +327,9 @@ impl Tracker {
                 self.resize_unsampled(tables, &caller.freer(), block, layout, new_size)
             };
         };
-        let is_marked = self.known(tables, block).is_some_and(|known| known.marked);
+        let is_marked = self
+            .known(tables, block)
+            .is_some_and(|known| known.mark.is_some());
         let place = if is_marked {
             None
         } else {
@@ -375,7 +370,7 @@ impl Tracker {
         new_size: usize,
     ) -> *mut u8 {
         match self.known(tables, block) {
-            Some(known) if known.marked => {
+            Some(known) if known.mark.is_some() => {
                 let Ok(wanted) = Layout::from_size_align(new_size, known.align) else {
                     return ptr::null_mut();
                 };
@@ -469,8 +464,7 @@ impl Tracker {
         layout: Layout,
         blocks: f64,
     ) {
-        let recorded =
-            !block.is_null() && self.record(tables, caller, block, layout, Stands::Plain, blocks);
+        let recorded = !block.is_null() && self.record(tables, caller, block, layout, None, blocks);
         if !recorded && !mark::is_always_looked_up(layout) {
             self.control
                 .forget_unmarked(Control::share_of(caller.cells));
@@ -479,7 +473,7 @@ impl Tracker {
 
     /// Takes back what `Control::may_leave_unmarked` granted for a block that is gone.
     pub(super) fn note_unmarked_gone(&self, closed: &Closed) {
-        if !closed.block.marked && !mark::is_always_looked_up(layout_of(&closed.block)) {
+        if closed.block.mark.is_none() && !mark::is_always_looked_up(layout_of(&closed.block)) {
             self.control.forget_unmarked(closed.block.share);
         }
     }

@@ -10,28 +10,6 @@ use crate::probe::thread;
 use crate::store::live::LiveBlock;
 use crate::store::room::Stock;
 
-/// Where a block stands that is to be recorded.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Stands {
-    /// At a marked address, so many bytes behind the beginning of an enlarged request.
-    Marked(u8),
-    /// Where the inner allocator put it.
-    Plain,
-}
-
-impl Stands {
-    fn marked(self) -> bool {
-        matches!(self, Self::Marked(_))
-    }
-
-    fn offset(self) -> u8 {
-        match self {
-            Self::Marked(offset) => offset,
-            Self::Plain => 0,
-        }
-    }
-}
-
 /// A record that was taken out of the table.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Closed {
@@ -41,15 +19,15 @@ pub(super) struct Closed {
 }
 
 impl Tracker {
-    /// Records a block that was just allocated as a sample standing for `blocks` blocks. `false` if there is no room: then
-    /// nothing of it is known.
+    /// Records a block that was just allocated as a sample standing for `blocks` blocks; `mark` as in [`LiveBlock`]. `false` if there is no
+    /// room: then nothing of it is known.
     pub(super) fn record<H>(
         &self,
         tables: &Tables,
         caller: &Caller<'_, H>,
         address: *mut u8,
         layout: Layout,
-        place: Stands,
+        mark: Option<u8>,
         blocks: f64,
     ) -> bool {
         let inside = thread::enter();
@@ -65,8 +43,7 @@ impl Tracker {
         let block = LiveBlock {
             size: layout.size(),
             align: layout.align(),
-            marked: place.marked(),
-            offset: place.offset(),
+            mark,
             born: tables.clock.tick().0,
             site,
             blocks,
@@ -140,10 +117,8 @@ impl Tracker {
 /// What the inner allocator knows of a recorded block that the program has at `address`: its beginning and its layout.
 pub(super) fn inner_of(block: &LiveBlock, address: *mut u8) -> (*mut u8, Layout) {
     let layout = layout_of(block);
-    match mark::enlarged(layout) {
-        Some(enlarged) if block.marked => {
-            (address.wrapping_sub(usize::from(block.offset)), enlarged)
-        }
+    match (block.mark, mark::enlarged(layout)) {
+        (Some(offset), Some(enlarged)) => (address.wrapping_sub(usize::from(offset)), enlarged),
         _ => (address, layout),
     }
 }

@@ -8,8 +8,7 @@ fn block(size: usize) -> LiveBlock {
     LiveBlock {
         size,
         align: 8,
-        marked: true,
-        offset: 248,
+        mark: Some(248),
         born: size as u64,
         site: SiteId::from_number(size as u32),
         blocks: size as f64,

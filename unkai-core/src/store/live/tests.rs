@@ -9,8 +9,7 @@ fn block(size: usize) -> LiveBlock {
     LiveBlock {
         size,
         align: 1 << (size % 13),
-        marked: size.is_multiple_of(3),
-        offset: size as u8,
+        mark: size.is_multiple_of(3).then_some(size as u8),
         born: size as u64 * 3,
         site: SiteId::from_number(size as u32 % 100),
         blocks: size as f64 + 0.5,
