@@ -155,13 +155,23 @@ fn grow(heap: &Heap, vectors: u64, elements: usize) -> Duration {
 
 /// Mixed sizes on so many threads at once; the time of the slowest.
 fn on_threads(threads: usize, heap: &Heap, pairs: u64) -> Duration {
+    // What a thread's first block costs is not the point here.
+    let prepare = || heap.give_back(heap.take(64));
+    at_once(threads, prepare, || mixed_sizes(heap, pairs))
+}
+
+/// The time of `work` on so many threads at once, each of which has called `prepare` before: that of the slowest.
+pub(crate) fn at_once(
+    threads: usize,
+    prepare: impl Fn() + Sync,
+    work: impl Fn() -> Duration + Sync,
+) -> Duration {
     let start = Barrier::new(threads);
     thread::scope(|scope| {
         let work = || {
-            // What a thread's first block costs is not the point here.
-            heap.give_back(heap.take(64));
+            prepare();
             start.wait();
-            mixed_sizes(heap, pairs)
+            work()
         };
         let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         let times = running

@@ -1,12 +1,10 @@
 //! Pairs of allocation and free of which as many are sampled as a bench wants.
 
 use std::hint::black_box;
-use std::sync::Barrier;
-use std::thread;
 use std::time::Duration;
 
 use crate::workloads::heaps::{PAIRS, TRACKED};
-use crate::workloads::hot_pair;
+use crate::workloads::{at_once, hot_pair};
 
 /// What [`sampled_pair`] found.
 #[derive(Clone, Copy, Debug)]
@@ -34,21 +32,12 @@ pub(crate) fn sampled_pair(interval: u64, depth: u32, pairs: u64) -> SampledPair
 /// The time of such pairs, every one of them sampled, on so many threads at once: all with stacks of the same frames.
 pub(crate) fn sampled_on_threads(threads: usize, depth: u32, pairs: u64) -> Duration {
     set_interval(1);
-    let start = Barrier::new(threads);
-    thread::scope(|scope| {
-        let work = || {
-            let heap = &PAIRS[0].tracked;
-            let mut work = || hot_pair(heap, pairs);
-            deeper(depth, &mut work);
-            start.wait();
-            deeper(depth, &mut work)
-        };
-        let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        let times = running
-            .into_iter()
-            .map(|thread| thread.join().expect("workloads do not panic"));
-        times.max().expect("there is a thread")
-    })
+    let heap = &PAIRS[0].tracked;
+    let pairs = || deeper(depth, &mut || hot_pair(heap, pairs));
+    let warm_up = || {
+        pairs();
+    };
+    at_once(threads, warm_up, pairs)
 }
 
 /// Changes the sampling interval, and allocates until this thread has noticed.

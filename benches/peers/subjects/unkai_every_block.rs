@@ -3,7 +3,6 @@
 use std::alloc::System;
 
 use unkai::{Config, UnkaiGlobalAlloc};
-use unkai_peers::child::serve;
 
 #[path = "proof/unkai.rs"]
 mod proof;
@@ -15,5 +14,5 @@ static HEAP: UnkaiGlobalAlloc<System> = UnkaiGlobalAlloc::with_config(
 );
 
 fn main() {
-    serve(|| proof::of(&HEAP.snapshot()))
+    proof::serve(&HEAP)
 }

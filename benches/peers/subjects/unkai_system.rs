@@ -3,7 +3,6 @@
 use std::alloc::System;
 
 use unkai::{Config, UnkaiGlobalAlloc};
-use unkai_peers::child::serve;
 
 #[path = "proof/unkai.rs"]
 mod proof;
@@ -12,5 +11,5 @@ mod proof;
 static HEAP: UnkaiGlobalAlloc<System> = UnkaiGlobalAlloc::with_config(System, Config::new());
 
 fn main() {
-    serve(|| proof::of(&HEAP.snapshot()))
+    proof::serve(&HEAP)
 }

@@ -1,10 +1,20 @@
-//! Shows that unkai recorded.
+//! Serves a subject with unkai, and shows that it recorded.
 
-use unkai::Snapshot;
-use unkai_peers::child::Proof;
+use unkai::{Snapshot, UnkaiGlobalAlloc};
+use unkai_peers::child::{self, Proof, nothing_to_record};
+
+/// Serves the driver with this heap.
+pub(crate) fn serve<A>(heap: &UnkaiGlobalAlloc<A>) -> ! {
+    // The row that shows what counting alone costs.
+    if std::env::var_os("UNKAI_PEERS_COUNT_ONLY").is_some() {
+        heap.set_sampling_interval(0);
+        child::serve(nothing_to_record)
+    }
+    child::serve(|| of(&heap.snapshot()))
+}
 
 /// The samples taken so far, and what was lost.
-pub(crate) fn of(snapshot: &Snapshot) -> Proof {
+fn of(snapshot: &Snapshot) -> Proof {
     let samples: i64 = snapshot
         .sites
         .iter()
