@@ -12,7 +12,7 @@ use unkai_core::{Cells, Config, Heap};
 ///
 /// Totals of bytes and blocks are exact. One allocation is sampled every 512 KiB on average (see [`Config`]), with its
 /// call stack, until it is freed. An allocation or a free that is not sampled costs a few instructions and no lock; one
-/// that is costs one to two microseconds.
+/// that is costs between a fraction of a microsecond and some microseconds, as caches are warm or cold.
 ///
 /// A request below 64 KiB is counted before `A` is asked for it. Should `A` refuse it, totals stay too high by that
 /// request, unless [`Config::check_every_allocation`] is set; larger requests are always counted right.
