@@ -11,7 +11,12 @@ pub use unkai_core::{
 pub use unkai_global::UnkaiGlobalAlloc;
 
 #[cfg(feature = "allocator")]
-pub use unkai_allocator::{Unkai, UnkaiGlobal, Usage};
+pub use unkai_allocator::{
+    Bounds, BuildError, Consumer, HighEvent, Leak, MAX_DEPTH, Omitted, OnExhausted, ReclaimRequest,
+    ReclaimTried, Reclaimer, Refusal, RefusalCause, Refused, Registration, Reservation, Reserve,
+    Scope, ScopeBuilder, ScopeSnapshot, TreeSnapshot, Unkai, UnkaiGlobal, Usage,
+    forget_last_refusal, last_refusal,
+};
 
 #[cfg(feature = "report")]
 pub use unkai_report as report;

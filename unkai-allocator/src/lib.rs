@@ -44,4 +44,8 @@ pub mod api;
 mod unkai;
 
 pub use crate::unkai::{Unkai, UnkaiGlobal};
-pub use unkai_core::Usage;
+pub use unkai_core::{
+    Bounds, BuildError, Consumer, HighEvent, Leak, MAX_DEPTH, Omitted, OnExhausted, ReclaimRequest,
+    ReclaimTried, Reclaimer, Refusal, RefusalCause, Refused, Registration, Reservation, Reserve,
+    Scope, ScopeBuilder, ScopeSnapshot, TreeSnapshot, Usage, forget_last_refusal, last_refusal,
+};

@@ -16,20 +16,24 @@ use std::alloc::Layout;
 use std::fmt;
 use std::panic::Location;
 use std::ptr::NonNull;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use unkai_core::{Scope, Usage};
+use unkai_core::{BuildError, Charge, Scope, Usage};
 
 use crate::api::{AllocError, Allocator, Global};
 
 /// [`Unkai`] over the global allocator.
 pub type UnkaiGlobal = Unkai<Global>;
 
-/// An allocator that counts the bytes taken from `A`, for one collection or for several that share it.
+/// An allocator that charges the bytes taken from `A` to a [`Scope`], and refuses what the scope has no room for: for one
+/// collection, or for several that share it.
 ///
-/// Every [`new`](Self::new) starts its own count and remembers where it was called; a [`Clone`] shares both. The numbers
-/// outlive the collection when you keep a clone. `Unkai<A>` is `Send` and `Sync` as `A` is.
+/// Every [`new`](Self::new) starts a scope of its own, without a limit; [`in_scope`](Self::in_scope) charges one that exists.
+/// A [`Clone`] charges the same scope. The numbers outlive the collection when you keep a clone. `Unkai<A>` is `Send` and
+/// `Sync` as `A` is.
+///
+/// **A refusal is an `AllocError`. The fallible methods of collections (`try_reserve`) return it; the others (`push`,
+/// `with_capacity_in`, `insert`) end the process, as they do when memory is out.** [`last_refusal`](crate::last_refusal) tells
+/// why.
 ///
 /// Not for finding out *which code* allocates, nor for memory that no collection takes through the `Allocator` trait:
 /// both are the heap profiler's. [What it costs](crate#what-it-costs) stands in the crate's documentation.
@@ -52,52 +56,94 @@ pub type UnkaiGlobal = Unkai<Global>;
 /// assert_eq!(cache.usage().peak_bytes, 4000);
 /// ```
 pub struct Unkai<A> {
-    shared: Arc<Shared>,
+    scope: Scope,
     inner: A,
 }
 
-/// What all clones of one handle share.
-struct Shared {
-    scope: Scope,
-    caller: &'static Location<'static>,
-    /// Whether the inner allocator has ever returned a block longer than requested. Invariant: set before such a block is
-    /// handed out, and never cleared.
-    oversizes: AtomicBool,
-}
-
 impl<A: Allocator> Unkai<A> {
-    /// Wraps `inner`, with a count of its own that starts at zero.
-    ///
-    /// Remembers the place where it is called, for [`report_caller`](Self::report_caller). Allocates that count from the
-    /// global allocator.
+    /// Wraps `inner`, with a scope of its own: the root of a new tree, without a limit, named after the place where this is
+    /// called, which [`report_caller`](Self::report_caller) tells.
     #[track_caller]
     pub fn new(inner: A) -> Self {
+        let caller = Location::caller();
+        let scope = Scope::root(&caller.to_string())
+            .created_at(caller)
+            .build()
+            .expect("a root without a guarantee is never refused");
+        Self { scope, inner }
+    }
+
+    /// Wraps `inner`, and charges `scope`.
+    ///
+    /// ```
+    /// # #![cfg_attr(feature = "nightly", feature(allocator_api))]
+    /// use unkai_allocator::api::{Global, Vec};
+    /// use unkai_allocator::{Scope, Unkai, last_refusal};
+    ///
+    /// let query = Scope::root("query").limit(1000).build()?;
+    /// let mut rows: Vec<u64, _> = Vec::new_in(Unkai::in_scope(Global, &query));
+    /// assert!(rows.try_reserve_exact(100).is_ok());
+    /// assert!(rows.try_reserve_exact(200).is_err());
+    /// assert_eq!(last_refusal().unwrap().path(), "query");
+    /// assert_eq!(query.used(), 800);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn in_scope(inner: A, scope: &Scope) -> Self {
         Self {
-            shared: Arc::new(Shared {
-                scope: Scope::new(),
-                caller: Location::caller(),
-                oversizes: AtomicBool::new(false),
-            }),
+            scope: scope.clone(),
             inner,
         }
     }
 
-    /// The bytes that are taken through this handle and its clones, and not given back.
+    /// The same inner allocator, charged to a new scope below this one, without a limit of its own.
     ///
-    /// Exact while no call is in flight, and never less than what is really held: a block is counted from before the
-    /// inner allocator is asked for it until after it has been freed. Costs one atomic load.
+    /// For a limit, a guarantee or a warning level, build the scope with [`Scope::child`] and use
+    /// [`in_scope`](Self::in_scope).
+    ///
+    /// # Errors
+    /// [`BuildError::TooDeep`], for more than [`MAX_DEPTH`](crate::MAX_DEPTH) levels.
+    ///
+    /// ```
+    /// use unkai_allocator::UnkaiGlobal;
+    ///
+    /// let tables = UnkaiGlobal::default();
+    /// tables.scope().set_limit(Some(1 << 20));
+    /// let orders = tables.child("orders")?;
+    /// assert_eq!(orders.scope().name(), "orders");
+    /// assert_eq!(orders.scope().headroom(), Some(1 << 20));
+    /// # Ok::<(), unkai_allocator::BuildError>(())
+    /// ```
+    #[track_caller]
+    pub fn child(&self, name: &str) -> Result<Self, BuildError>
+    where
+        A: Clone,
+    {
+        Ok(Self {
+            scope: self.scope.child(name).build()?,
+            inner: self.inner.clone(),
+        })
+    }
+
+    /// The scope that is charged.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// The bytes that are taken through this handle and all others on the same scope, and below it, and not given back.
+    ///
+    /// Exact while no call is in flight: see [`Scope::used`].
     pub fn report_usage(&self) -> isize {
         // Blocks that exist together fit the address space, and so an `isize` on every platform that rustc knows.
-        self.shared.scope.used_bytes() as isize
+        self.scope.used() as isize
     }
 
-    /// The place in the program where this handle, or the one it was cloned from, was created.
+    /// The place in the program where the scope was created: where [`new`](Self::new) was called.
     pub fn report_caller(&self) -> &'static Location<'static> {
-        self.shared.caller
+        self.scope.created_at()
     }
 
-    /// The bytes and blocks that are taken through this handle and its clones and not given back, and the most bytes
-    /// that were held at the same time.
+    /// The bytes and blocks that are taken on this scope and below it and not given back, and the most bytes that were held at
+    /// the same time.
     ///
     /// Blocks of zero bytes hold no memory and are not counted. A request that the inner allocator refuses is in `bytes`
     /// and `blocks` while it is in flight, as another thread may see, and in none of the three afterwards.
@@ -117,7 +163,7 @@ impl<A: Allocator> Unkai<A> {
     /// assert_eq!(handle.usage().peak_bytes, 4);
     /// ```
     pub fn usage(&self) -> Usage {
-        self.shared.scope.usage()
+        self.scope.usage()
     }
 
     /// The inner allocator. What is taken from it directly is not counted.
@@ -129,10 +175,14 @@ impl<A: Allocator> Unkai<A> {
     #[inline]
     fn cut(&self, block: NonNull<[u8]>, layout: Layout) -> NonNull<[u8]> {
         if block.len() != layout.size() {
-            // Relaxed: whoever uses the block later has it from here, and so sees this as well.
-            self.shared.oversizes.store(true, Ordering::Relaxed);
+            self.scope.note_oversized_block();
         }
         NonNull::slice_from_raw_parts(block.cast(), layout.size())
+    }
+
+    #[inline]
+    fn charge(&self, old: usize, new: usize) -> Result<Charge<'_>, AllocError> {
+        self.scope.resize(old, new).map_err(|_| AllocError)
     }
 }
 
@@ -140,15 +190,15 @@ impl<A: Allocator> Unkai<A> {
 // * Blocks stay valid: they are the inner allocator's, which lives inside `self` and is moved, borrowed mutably or
 //   dropped only with it. `inner` gives out shared references, which cannot invalidate a block.
 // * Clones are interchangeable: the clone's inner allocator is a clone of `A`, for which `A: Allocator` promises just
-//   that; the count is one and the same `Scope`; nothing else is kept per clone. Moving `Unkai` moves `A` and a pointer.
+//   that; the scope is one and the same; nothing else is kept per clone. Moving `Unkai` moves `A` and a pointer.
 // * A block may be passed to any method: each passes it on to the inner allocator, unchanged. What is returned is the
 //   inner block or the front of it, so it satisfies the layout for which the inner allocator returned it.
-// * No method unwinds by itself: charging does not allocate, lock or panic. (A debug build asserts that no more is given
-//   back than was taken, which only a caller in breach of this trait can do.)
+// * No method unwinds by itself: charging stops the panics of reclaimers and callbacks. (A debug build asserts that no more
+//   is given back than was taken, which only a caller in breach of this trait can do.)
 unsafe impl<A: Allocator> Allocator for Unkai<A> {
     #[inline]
     fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
-        let charge = self.shared.scope.charge(layout.size());
+        let charge = self.charge(0, layout.size())?;
         let block = self.inner.allocate(layout)?;
         charge.keep();
         Ok(self.cut(block, layout))
@@ -156,7 +206,7 @@ unsafe impl<A: Allocator> Allocator for Unkai<A> {
 
     #[inline]
     fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
-        let charge = self.shared.scope.charge(layout.size());
+        let charge = self.charge(0, layout.size())?;
         let block = self.inner.allocate_zeroed(layout)?;
         charge.keep();
         Ok(self.cut(block, layout))
@@ -170,7 +220,7 @@ unsafe impl<A: Allocator> Allocator for Unkai<A> {
         // * `layout` fits: our range of sizes is only the requested one, which is the least of the inner block's range;
         //   the alignment is the one that the inner allocator was given.
         unsafe { self.inner.deallocate(ptr, layout) };
-        self.shared.scope.uncharge(layout.size());
+        self.scope.uncharge(layout.size());
     }
 
     #[inline]
@@ -180,10 +230,7 @@ unsafe impl<A: Allocator> Allocator for Unkai<A> {
         old_layout: Layout,
         new_layout: Layout,
     ) -> Result<NonNull<[u8]>, AllocError> {
-        let charge = self
-            .shared
-            .scope
-            .resize(old_layout.size(), new_layout.size());
+        let charge = self.charge(old_layout.size(), new_layout.size())?;
         // SAFETY: the caller promises for this allocator, and it holds for the inner one, that
         // * `ptr` is currently allocated and `old_layout` fits it: as in `deallocate`.
         // * `new_layout` is not the smaller: both layouts are passed on as they are.
@@ -199,16 +246,13 @@ unsafe impl<A: Allocator> Allocator for Unkai<A> {
         old_layout: Layout,
         new_layout: Layout,
     ) -> Result<NonNull<[u8]>, AllocError> {
-        let charge = self
-            .shared
-            .scope
-            .resize(old_layout.size(), new_layout.size());
+        let charge = self.charge(old_layout.size(), new_layout.size())?;
         // SAFETY: the caller promises for this allocator, and it holds for the inner one, that
         // * `ptr` is currently allocated and `old_layout` fits it: as in `deallocate`.
         // * `new_layout` is not the smaller: both layouts are passed on as they are.
         let block = unsafe { self.inner.grow_zeroed(ptr, old_layout, new_layout) }?;
         charge.keep();
-        if self.shared.oversizes.load(Ordering::Relaxed) {
+        if self.scope.has_oversized_blocks() {
             // SAFETY:
             // * the offset lies within the block, or just behind it: the block has at least `new_layout.size()` bytes,
             //   which the caller promises to be no less than `old_layout.size()`; and a size fits an `isize`.
@@ -229,10 +273,7 @@ unsafe impl<A: Allocator> Allocator for Unkai<A> {
         old_layout: Layout,
         new_layout: Layout,
     ) -> Result<NonNull<[u8]>, AllocError> {
-        let charge = self
-            .shared
-            .scope
-            .resize(old_layout.size(), new_layout.size());
+        let charge = self.charge(old_layout.size(), new_layout.size())?;
         // SAFETY: the caller promises for this allocator, and it holds for the inner one, that
         // * `ptr` is currently allocated and `old_layout` fits it: as in `deallocate`.
         // * `new_layout` is not the larger: both layouts are passed on as they are.
@@ -242,17 +283,17 @@ unsafe impl<A: Allocator> Allocator for Unkai<A> {
     }
 }
 
-/// The clone shares the count and the place of creation. For a count of its own, make a [`new`](Unkai::new) one.
+/// The clone charges the same scope. For one of its own, make a [`new`](Unkai::new) handle, or a [`child`](Unkai::child).
 impl<A: Clone> Clone for Unkai<A> {
     fn clone(&self) -> Self {
         Self {
-            shared: Arc::clone(&self.shared),
+            scope: self.scope.clone(),
             inner: self.inner.clone(),
         }
     }
 }
 
-/// As [`Unkai::new`] over the global allocator: a new count, created where `default` is called.
+/// As [`Unkai::new`] over the global allocator: a new scope, created where `default` is called.
 impl Default for Unkai<Global> {
     #[track_caller]
     fn default() -> Self {
@@ -263,8 +304,8 @@ impl Default for Unkai<Global> {
 impl<A: fmt::Debug> fmt::Debug for Unkai<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Unkai")
-            .field("usage", &self.shared.scope.usage())
-            .field("caller", &format_args!("{}", self.shared.caller))
+            .field("scope", &self.scope)
+            .field("caller", &format_args!("{}", self.scope.created_at()))
             .field("inner", &self.inner)
             .finish()
     }

@@ -20,7 +20,7 @@
 //! | `tracker` | what happens when | `probe`, `store`, `snapshot` |
 //! | `probe` | the thread, the clock, the stack, the choice of samples | `entered`, `sync` |
 //! | `store` | counters and tables | `entered`, `sync` |
-//! | `scope` | an account of bytes, for the `Allocator` façade | `sync` |
+//! | `scope` | a tree of accounts with limits, for the `Allocator` façade | `sync` |
 //! | `config`, `losses`, `snapshot`, `widened` | plain values | nothing |
 //!
 //! # Features
@@ -53,7 +53,12 @@ pub use losses::{CAUSES, Cause, Losses};
 #[cfg(all(unkai_internals, feature = "profiler", not(loom)))]
 #[doc(hidden)]
 pub use probe::unwind::internals;
-pub use scope::{Charge, Scope, Usage};
+pub use scope::{
+    Bounds, BuildError, Charge, Consumer, HighEvent, Leak, MAX_DEPTH, Omitted, OnExhausted,
+    ReclaimRequest, ReclaimTried, Reclaimer, Refusal, RefusalCause, Refused, Registration,
+    Reservation, Reserve, Scope, ScopeBuilder, ScopeSnapshot, TreeSnapshot, Usage,
+    forget_last_refusal, last_refusal,
+};
 pub use snapshot::{
     Amount, DURATION_BUCKETS, DurationHistogram, Estimate, OwnMemory, Sampling, SamplingStatus,
     Site, Snapshot, TableUse, Totals, UnwinderKind, UnwindingStatus,

@@ -1,17 +1,20 @@
-//! The atomics of the crate: std's, or loom's when a model is checked. The only file that names either.
+//! The atomics of the crate, and its one lock: std's, or loom's when a model is checked. The only file that names either.
 //!
 //! They are `type` aliases, not re-exports, so that the bans in `clippy.toml` see a use of std's atomics elsewhere.
 
 #![expect(clippy::disallowed_types, reason = "this is the place that names them")]
 
 #[cfg(loom)]
-use loom::sync::atomic as imp;
+use loom::sync as imp;
 #[cfg(not(loom))]
-use std::sync::atomic as imp;
+use std::sync as imp;
 
 pub(crate) use std::sync::atomic::Ordering;
 
-pub(crate) type AtomicUsize = imp::AtomicUsize;
+pub(crate) type AtomicBool = imp::atomic::AtomicBool;
+pub(crate) type AtomicPtr<T> = imp::atomic::AtomicPtr<T>;
+pub(crate) type AtomicU64 = imp::atomic::AtomicU64;
+pub(crate) type AtomicUsize = imp::atomic::AtomicUsize;
 
 #[cfg(feature = "profiler")]
 pub(crate) use profiler::*;
@@ -21,14 +24,37 @@ pub(crate) use profiler::*;
 mod profiler {
     use super::imp;
 
-    #[cfg(not(loom))]
-    pub(crate) type AtomicBool = imp::AtomicBool;
-    #[cfg(not(loom))]
-    pub(crate) type AtomicPtr<T> = imp::AtomicPtr<T>;
-    pub(crate) type AtomicI64 = imp::AtomicI64;
-    pub(crate) type AtomicU8 = imp::AtomicU8;
-    pub(crate) type AtomicU32 = imp::AtomicU32;
-    pub(crate) type AtomicU64 = imp::AtomicU64;
+    pub(crate) type AtomicI64 = imp::atomic::AtomicI64;
+    pub(crate) type AtomicU8 = imp::atomic::AtomicU8;
+    pub(crate) type AtomicU32 = imp::atomic::AtomicU32;
 
-    pub(crate) use imp::fence;
+    pub(crate) use imp::atomic::fence;
+}
+
+/// Lets another thread go on, while this one waits for it.
+pub(crate) fn yield_now() {
+    #[cfg(loom)]
+    loom::thread::yield_now();
+    #[cfg(not(loom))]
+    std::thread::yield_now();
+}
+
+/// A lock for the slow paths of scopes: what it guards is short, and never runs code of the user's.
+///
+/// It has no poison: nothing that is done under it can panic half-way.
+#[derive(Debug, Default)]
+pub(crate) struct Lock<T>(imp::Mutex<T>);
+
+pub(crate) type LockGuard<'l, T> = imp::MutexGuard<'l, T>;
+
+impl<T> Lock<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(imp::Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> LockGuard<'_, T> {
+        self.0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
 }

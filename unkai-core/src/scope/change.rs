@@ -1,0 +1,152 @@
+//! What changes a scope as a whole: another limit, another guarantee, its end. Each is done alone, at the gate.
+
+use std::sync::Arc;
+
+use super::handle::Scope;
+use super::leak::Leak;
+use super::node::{Node, UNLIMITED};
+use super::refusal::Refusal;
+use crate::sync::Ordering;
+
+impl Scope {
+    /// Sets another limit, in bytes, or none. Returns by how many bytes the scope exceeds it now.
+    ///
+    /// A limit below what is in use is set all the same: from this call on nothing is granted until the scope has fallen
+    /// below it. Reclaimers are asked for the excess first; what remains of it is returned. A closed scope stays closed.
+    ///
+    /// ```
+    /// use unkai_core::Scope;
+    ///
+    /// let scope = Scope::root("cache").build()?;
+    /// let _held = scope.try_reserve(1000)?;
+    /// assert_eq!(scope.set_limit(Some(1500)), 0);
+    /// assert_eq!(scope.set_limit(Some(600)), 400);
+    /// assert!(scope.try_reserve(1).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_limit(&self, limit: Option<usize>) -> usize {
+        let node = self.node();
+        let limit = limit.unwrap_or(UNLIMITED);
+        {
+            let mut held = node.tree.gate.hold();
+            held.alone_under(node);
+            if self.is_closed() {
+                return node.level.held.load(Ordering::Relaxed);
+            }
+            node.level.limit.store(limit, Ordering::Relaxed);
+            if node.level.held.load(Ordering::Relaxed) > limit {
+                node.close_stocks_below();
+            }
+        }
+        let excess = || {
+            node.level
+                .held
+                .load(Ordering::Relaxed)
+                .saturating_sub(limit)
+        };
+        let mut rounds = node.tree.reclaimers.rounds(node, 0);
+        while excess() > 0 && rounds.next(node, 0) {}
+        node.tell();
+        excess()
+    }
+
+    /// Forgets the peak: from now on it is the highest since this call.
+    pub fn reset_peak(&self) {
+        let node = self.node();
+        let mut held = node.tree.gate.hold();
+        held.alone_under(node);
+        node.empty_stocks_below();
+        let used = node.level.sure.load(Ordering::Relaxed);
+        node.level.fence.store(used, Ordering::Relaxed);
+        node.level.peak.store(used, Ordering::Release);
+    }
+
+    /// Guarantees other bytes to this scope than before: see [`min`](super::ScopeBuilder::min).
+    ///
+    /// # Errors
+    /// When a level above has no room for a larger guarantee; the old one stays.
+    pub fn set_min(&self, min: usize) -> Result<(), Refusal> {
+        let node = self.node();
+        node.set_min(min)?;
+        node.tell();
+        Ok(())
+    }
+
+    /// Ends the scope's life: from now on it and all below it are refused everything, and only frees are accepted.
+    ///
+    /// Its guarantee is given back. A second call, on a clone, tells what is left by then.
+    ///
+    /// # Errors
+    /// When bytes are still held, here or below: how many. They stay charged until they are freed; when the last handle
+    /// goes without that, the scope above shows them as leaked.
+    ///
+    /// ```
+    /// use unkai_core::Scope;
+    ///
+    /// let query = Scope::root("query").build()?;
+    /// let rows = query.try_reserve(100)?;
+    /// let leak = query.clone().close().unwrap_err();
+    /// assert_eq!((leak.bytes(), leak.blocks()), (100, 1));
+    /// assert!(query.try_reserve(1).is_err());
+    ///
+    /// drop(rows);
+    /// assert!(query.close().is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn close(self) -> Result<(), Leak> {
+        let node = self.node();
+        {
+            let mut held = node.tree.gate.hold();
+            held.alone_under(node);
+            node.events.closed.store(true, Ordering::Relaxed);
+            node.level.limit.store(0, Ordering::Relaxed);
+            node.level.min.store(0, Ordering::Relaxed);
+            node.close_stocks_below();
+            node.return_excess_credit();
+        }
+        node.tell();
+        let bytes = node.used();
+        if bytes == 0 {
+            return Ok(());
+        }
+        Err(Leak::of(node, bytes, node.blocks()))
+    }
+
+    /// Whether it was [closed](Self::close).
+    pub fn is_closed(&self) -> bool {
+        self.node().events.closed.load(Ordering::Relaxed)
+    }
+}
+
+impl Node {
+    pub(super) fn set_min(self: &Arc<Self>, min: usize) -> Result<(), Refusal> {
+        let mut held = self.tree.gate.hold();
+        held.alone_under(self);
+        let level = &self.level;
+        let prepaid = level.held.load(Ordering::Relaxed) + level.credit.load(Ordering::Relaxed);
+        let missing = min.saturating_sub(prepaid);
+        if missing > 0
+            && let Some(parent) = self.parent()
+        {
+            drop(held);
+            // Not alone: the level above may need to be. What is drawn there goes into the credit.
+            let raised = parent
+                .obtain(missing, true)
+                .map_err(|decided| Refusal::from(decided.refuse()))?;
+            held = self.tree.gate.hold();
+            held.alone_under(self);
+            level.credit.fetch_add(missing, Ordering::AcqRel);
+            parent.settle(raised);
+        }
+        level.min.store(min, Ordering::Relaxed);
+        self.return_excess_credit();
+        Ok(())
+    }
+
+    fn return_excess_credit(&self) {
+        let excess = self.take_excess_credit();
+        if let Some(parent) = self.parent() {
+            parent.lower(excess);
+        }
+    }
+}

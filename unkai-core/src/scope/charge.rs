@@ -1,0 +1,265 @@
+//! The slow halves of a charge and an uncharge, when the stock at hand cannot serve them; and the decision to refuse.
+//!
+//! ```text
+//! charge ── from the stock at hand ──────────────────────────────────────────▶ done       almost always
+//!    └─ draw: pass the gate, raise all levels by what is missing and a batch ─▶ done       seldom
+//!         └─ decide: alone below the level without room, with all stocks      ─▶ done       near a limit
+//!            there closed and empty, look again
+//!              └─ reclaim: ask the reclaimers, outside all locks; decide again ─▶ done, or refused
+//! ```
+
+use std::time::Duration;
+
+use super::levels::{NoRoom, Raised};
+use super::node::Node;
+use super::reclaim::ReclaimTried;
+use super::refusal::{self, Details, Refusal, Refused};
+use super::stock::{Blocks, CAPACITY, Stock};
+use crate::sync::Ordering;
+
+impl Node {
+    /// Takes `bytes` for this scope. `None`: all from the stock. Otherwise some are not sure yet: [`confirm`](Self::confirm)
+    /// them, or [`undo`](Self::undo) the charge.
+    #[inline]
+    pub(super) fn charge(&self, bytes: usize, blocks: Blocks) -> Result<Option<Raised>, Refused> {
+        if self.stock().try_take(bytes, blocks) {
+            return Ok(None);
+        }
+        self.charge_slow(bytes, blocks)
+    }
+
+    /// Gives `bytes` back.
+    #[inline]
+    pub(super) fn uncharge(&self, bytes: usize, blocks: Blocks) {
+        if !self.stock().try_put(bytes, blocks) {
+            self.uncharge_slow(bytes, blocks);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn charge_slow(&self, bytes: usize, blocks: Blocks) -> Result<Option<Raised>, Refused> {
+        if self.stock().bytes() >= bytes {
+            self.is_crowded();
+            if self.stock().try_take(bytes, blocks) {
+                return Ok(None);
+            }
+        }
+        match self.obtain(bytes, true) {
+            Ok(raised) => {
+                self.stock().add(blocks);
+                Ok(Some(raised))
+            }
+            Err(decided) => {
+                refusal::remember(decided.refuse());
+                Err(Refused)
+            }
+        }
+    }
+
+    /// Takes `bytes` for memory that is there already, or tells at once why not.
+    pub(super) fn charge_or_explain(&self, bytes: usize, blocks: Blocks) -> Result<(), Refusal> {
+        if self.stock().try_take(bytes, blocks) {
+            return Ok(());
+        }
+        match self.obtain(bytes, true) {
+            Ok(raised) => {
+                self.stock().add(blocks);
+                self.confirm(raised);
+                Ok(())
+            }
+            Err(decided) => {
+                let details = decided.refuse();
+                refusal::remember(details.clone());
+                Err(Refusal::from(details))
+            }
+        }
+    }
+
+    /// The long way to `bytes`: blocks are not counted.
+    pub(super) fn obtain(&self, bytes: usize, reclaim: bool) -> Result<Raised, Decided<'_>> {
+        if let Some(raised) = self.draw_among_others(bytes) {
+            return Ok(raised);
+        }
+        let decided = self.decide(bytes);
+        if reclaim && decided.is_err() {
+            return self.reclaim_and_decide(bytes, decided);
+        }
+        decided
+    }
+
+    fn draw_among_others(&self, bytes: usize) -> Option<Raised> {
+        let _pass = self.tree.gate.enter(self);
+        self.draw(bytes).ok()
+    }
+
+    /// Takes `bytes` from the levels, beyond what lies in the stock, and refills that. Inside the gate.
+    fn draw(&self, bytes: usize) -> Result<Raised, NoRoom<'_>> {
+        let stock = self.stock();
+        let spare = stock.empty();
+        let Some(missing) = bytes.checked_sub(spare).filter(|&missing| missing > 0) else {
+            self.restock(stock, spare - bytes);
+            return Ok(Raised::default());
+        };
+        let batch = self.plan(missing);
+        if batch > 0
+            && let Ok(raised) = self.raise(missing.saturating_add(batch), missing)
+        {
+            stock.open();
+            self.restock(stock, batch);
+            return Ok(raised);
+        }
+        self.raise(missing, missing)
+            .inspect_err(|_| self.restock(stock, spare))
+    }
+
+    /// Puts `bytes` into the stock, or back where they came from.
+    fn restock(&self, stock: &Stock, bytes: usize) {
+        let rest = stock.fill(bytes);
+        self.lower(rest);
+    }
+
+    /// Takes `bytes` where they are really there; refuses where they are not.
+    fn decide(&self, bytes: usize) -> Result<Raised, Decided<'_>> {
+        let mut held = self.tree.gate.hold();
+        let mut alone: Option<&Self> = None;
+        loop {
+            let NoRoom(at) = match self.draw(bytes) {
+                Ok(raised) => return Ok(raised),
+                Err(no_room) => no_room,
+            };
+            // More than the limit alone can never be had.
+            let hopeless = bytes > at.level.limit.load(Ordering::Relaxed);
+            // Alone, and with all stocks there closed: what this level holds is in use.
+            let certain = alone.is_some_and(|alone| at.is_under(alone));
+            if hopeless || certain {
+                return Err(Decided::at(at, self, bytes));
+            }
+            held.alone_under(at);
+            at.close_stocks_below();
+            alone = Some(at);
+        }
+    }
+
+    /// Closes all stocks at this level and below, and takes back what was drawn ahead for guarantees that are met. Only
+    /// for who is alone there.
+    pub(super) fn close_stocks_below(&self) {
+        self.for_each_below(&mut |node| {
+            node.empty_stocks(&mut |stock| {
+                if stock.is_closed() { 0 } else { stock.close() }
+            });
+            if !std::ptr::eq(node, self)
+                && let Some(parent) = node.parent()
+            {
+                parent.lower(node.take_excess_credit());
+            }
+        });
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn uncharge_slow(&self, bytes: usize, blocks: Blocks) {
+        let stock = self.stock();
+        if !stock.is_closed() && bytes <= CAPACITY && stock.bytes() <= CAPACITY - bytes {
+            self.is_crowded();
+            if self.stock().try_put(bytes, blocks) {
+                return;
+            }
+        }
+        {
+            let _pass = self.tree.gate.enter(self);
+            let stock = self.stock();
+            stock.remove(blocks);
+            if self.may_keep_stock() {
+                let all = stock.empty().saturating_add(bytes);
+                let kept = all.min(CAPACITY / 2);
+                self.lower(all - kept);
+                stock.open();
+                self.restock(stock, kept);
+            } else {
+                let all = stock.close().saturating_add(bytes);
+                self.lower(all);
+            }
+        }
+        self.tell();
+    }
+
+    /// The request of a charge that raised levels was served.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn confirm(&self, raised: Raised) {
+        self.settle(raised);
+        self.tell();
+    }
+
+    /// The request of a charge of `bytes` that raised levels was not served.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn undo(&self, bytes: usize, blocks: Blocks, raised: Raised) {
+        {
+            let _pass = self.tree.gate.enter(self);
+            self.stock().remove(blocks);
+            self.cancel(raised);
+            self.lower(bytes - raised.bytes);
+        }
+        self.tell();
+    }
+
+    /// Asks the reclaimers for what is missing, until there is enough, or none has any more, or the time is up.
+    #[cold]
+    fn reclaim_and_decide<'n>(
+        &'n self,
+        bytes: usize,
+        mut decided: Result<Raised, Decided<'n>>,
+    ) -> Result<Raised, Decided<'n>> {
+        let mut rounds = match &decided {
+            Err(Decided { at, .. }) => self.tree.reclaimers.rounds(at, bytes),
+            Ok(raised) => return Ok(*raised),
+        };
+        while let Err(refusal) = &decided {
+            if !rounds.next(refusal.at, bytes) {
+                break;
+            }
+            decided = self.decide(bytes);
+        }
+        decided.map_err(|decided| Decided {
+            reclaim: rounds.tried(),
+            ..decided
+        })
+    }
+}
+
+/// A refusal that is certain, with the numbers of the moment when it was.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Decided<'n> {
+    pub(super) at: &'n Node,
+    pub(super) asked_by: &'n Node,
+    pub(super) requested: usize,
+    pub(super) limit: usize,
+    pub(super) used: usize,
+    pub(super) reserved: usize,
+    pub(super) reclaim: ReclaimTried,
+}
+
+impl<'n> Decided<'n> {
+    pub(super) fn at(at: &'n Node, asked_by: &'n Node, requested: usize) -> Self {
+        Self {
+            at,
+            asked_by,
+            requested,
+            limit: at.level.limit.load(Ordering::Relaxed),
+            used: at.used(),
+            reserved: at.level.held.load(Ordering::Relaxed),
+            reclaim: ReclaimTried::default(),
+        }
+    }
+
+    /// What the user is told. It counts as refused from here on.
+    pub(super) fn refuse(self) -> Details {
+        self.at.events.refused.fetch_add(1, Ordering::Relaxed);
+        Details::of(self)
+    }
+}
+
+/// How long reclaimers may take together for one request.
+pub(super) const RECLAIM_WITHIN: Duration = Duration::from_millis(100);

@@ -1,0 +1,318 @@
+//! How bytes move between levels: up to a scope from those above it, and back.
+//!
+//! `held` of a level is raised by compare-exchange against its limit and never beyond it, so that no limit is exceeded
+//! for a single moment. Who is refused at one level gives back what it took at those below; while that is under way,
+//! the operation is inside the [gate](super::gate), where a thread that must know for certain waits for it.
+//!
+//! # The peak
+//! A level has two numbers. `held` is raised before the inner allocator is asked, and is what limits compare with. `sure` leaves
+//! out what the inner allocator may still refuse; it follows when the request was served, and its highest value is the peak.
+//! So the peak never contains a request that was refused, by us or by the inner allocator.
+//!
+//! `sure` includes what lies ready in stocks. So stocks must not hide how little is used when a new peak is reached: `sure`
+//! rises freely up to the *fence* only. Who would cross it first empties all stocks below, which leaves what is really used,
+//! and then sets the fence 1/64 above that. In the steady state, below the peak, this costs nothing; a climb crosses few
+//! fences, since each is 1/64 above the one before.
+
+use super::node::Node;
+use super::stock::{CAPACITY, Stock};
+use crate::sync::Ordering;
+
+/// Bytes that were taken from the levels and that the inner allocator may still refuse.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[must_use = "bytes that are taken are settled or cancelled"]
+pub(super) struct Raised {
+    pub(super) bytes: usize,
+    /// At how many levels, from the scope upwards, they are not sure.
+    pub(super) levels: usize,
+}
+
+/// Where a level has no room.
+#[derive(Debug)]
+pub(super) struct NoRoom<'n>(pub(super) &'n Node);
+
+/// The most that a scope draws ahead of its needs.
+const LARGEST_BATCH: usize = CAPACITY / 2;
+/// Less than this is not worth drawing ahead. Closer than four times this to a limit, stocks stay closed.
+const SMALLEST_BATCH: usize = 1 << 10;
+
+impl Node {
+    /// Takes `bytes` for this scope from all levels above it, or none. `unsure` of them may still be given back by
+    /// [`cancel`](Self::cancel), and count for no peak before [`confirm`](Self::confirm).
+    pub(super) fn raise(&self, bytes: usize, unsure: usize) -> Result<Raised, NoRoom<'_>> {
+        let mut raised = Raised {
+            bytes: unsure,
+            levels: 0,
+        };
+        self.raise_below(bytes, unsure, None, &mut raised.levels)?;
+        Ok(raised)
+    }
+
+    /// The same for levels below `end`, counting those where `unsure` bytes are not sure. Returns what `end` would have
+    /// to hold beyond what it does.
+    pub(super) fn raise_below(
+        &self,
+        bytes: usize,
+        unsure: usize,
+        end: Option<&Self>,
+        unsure_levels: &mut usize,
+    ) -> Result<usize, NoRoom<'_>> {
+        // The credit first: a thread that lowers this level meanwhile then keeps more of it here rather than less.
+        let prepaid = self.spend_credit(bytes);
+        if !self.hold(bytes) {
+            self.refund_credit(prepaid);
+            return Err(NoRoom(self));
+        }
+        let unpaid = bytes - prepaid;
+        // Above a credit that was spent, it cannot be told which of the bytes are the unsure ones: all count as sure.
+        let unsure_above = if prepaid == 0 { unsure } else { 0 };
+        let above = match self.parent() {
+            Some(parent) if unpaid > 0 && !end.is_some_and(|end| std::ptr::eq(parent, end)) => {
+                parent.raise_below(unpaid, unsure_above, end, unsure_levels)
+            }
+            _ => Ok(unpaid),
+        };
+        if above.is_err() {
+            self.level.held.fetch_sub(bytes, Ordering::AcqRel);
+            self.refund_credit(prepaid);
+            return above;
+        }
+        if unsure > 0 {
+            *unsure_levels += 1;
+        }
+        self.be_sure_of(bytes - unsure);
+        above
+    }
+
+    /// The unsure bytes were served after all: they count from now on for the peaks.
+    pub(super) fn settle(&self, raised: Raised) {
+        for node in self.upwards().take(raised.levels) {
+            node.be_sure_of(raised.bytes);
+        }
+    }
+
+    /// The unsure bytes were not served: gives them back to all levels.
+    pub(super) fn cancel(&self, raised: Raised) {
+        let mut bytes = raised.bytes;
+        for (place, node) in self.upwards().enumerate() {
+            let level = &node.level;
+            if place < raised.levels {
+                // What stays behind, as a guarantee that was given meanwhile demands, is sure.
+                node.be_sure_of(raised.bytes - bytes);
+            } else {
+                level.sure.fetch_sub(bytes, Ordering::AcqRel);
+            }
+            let held = level.held.fetch_sub(bytes, Ordering::AcqRel) - bytes;
+            node.high.fell_to(held);
+            bytes = node.keep_credit(bytes);
+        }
+    }
+
+    /// Gives `bytes` back to all levels.
+    pub(super) fn lower(&self, bytes: usize) {
+        self.lower_below(bytes, None);
+    }
+
+    /// The same, but only for levels below `end`. Returns what `end` may give up.
+    pub(super) fn lower_below(&self, mut bytes: usize, end: Option<&Self>) -> usize {
+        for node in self.upwards() {
+            if bytes == 0 || end.is_some_and(|end| std::ptr::eq(node, end)) {
+                break;
+            }
+            let level = &node.level;
+            let sure = level.sure.fetch_sub(bytes, Ordering::AcqRel);
+            debug_assert!(sure >= bytes, "more given back than was taken");
+            let held = level.held.fetch_sub(bytes, Ordering::AcqRel) - bytes;
+            node.high.fell_to(held);
+            bytes = node.keep_credit(bytes);
+        }
+        bytes
+    }
+
+    /// Counts `bytes` that are held for the peak of this level alone.
+    fn be_sure_of(&self, bytes: usize) {
+        if bytes == 0 {
+            return;
+        }
+        let level = &self.level;
+        let sure = level.sure.fetch_add(bytes, Ordering::AcqRel) + bytes;
+        // A stale peak is a lower one, as it only rises: at worst the call is made in vain.
+        if sure > level.peak.load(Ordering::Relaxed) {
+            level.peak.fetch_max(sure, Ordering::AcqRel);
+        }
+    }
+
+    /// Raises `held` of this level alone, if its limit allows.
+    fn hold(&self, bytes: usize) -> bool {
+        let level = &self.level;
+        let mut held = level.held.load(Ordering::Acquire);
+        loop {
+            let limit = level.limit.load(Ordering::Relaxed);
+            let Some(new) = held.checked_add(bytes).filter(|&new| new <= limit) else {
+                return false;
+            };
+            // AcqRel: who sees the new value also sees what was given back elsewhere before; see `stock`.
+            match level
+                .held
+                .compare_exchange(held, new, Ordering::AcqRel, Ordering::Acquire)
+            {
+                Ok(_) => {
+                    self.high.rose_to(new);
+                    return true;
+                }
+                Err(now) => held = now,
+            }
+        }
+    }
+
+    /// Takes up to `bytes` out of the credit.
+    fn spend_credit(&self, bytes: usize) -> usize {
+        let credit = &self.level.credit;
+        let mut left = credit.load(Ordering::Acquire);
+        loop {
+            let spent = left.min(bytes);
+            if spent == 0 {
+                return 0;
+            }
+            match credit.compare_exchange(left, left - spent, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return spent,
+                Err(now) => left = now,
+            }
+        }
+    }
+
+    fn refund_credit(&self, bytes: usize) {
+        if bytes > 0 {
+            self.level.credit.fetch_add(bytes, Ordering::AcqRel);
+        }
+    }
+
+    /// Of `bytes` that this level has given up, keeps as many as its guarantee demands. Returns the others.
+    pub(super) fn keep_credit(&self, bytes: usize) -> usize {
+        if self.level.min.load(Ordering::Relaxed) == 0 {
+            return bytes;
+        }
+        self.refund_credit(bytes);
+        self.take_excess_credit()
+    }
+
+    /// Takes out what the credit has beyond the guarantee.
+    pub(super) fn take_excess_credit(&self) -> usize {
+        let level = &self.level;
+        let mut credit = level.credit.load(Ordering::Acquire);
+        loop {
+            let min = level.min.load(Ordering::Relaxed);
+            let due = min.saturating_sub(level.held.load(Ordering::Acquire));
+            if credit <= due {
+                return 0;
+            }
+            match level
+                .credit
+                .compare_exchange(credit, due, Ordering::AcqRel, Ordering::Acquire)
+            {
+                Ok(_) => return credit - due,
+                Err(now) => credit = now,
+            }
+        }
+    }
+
+    /// Before `bytes` are taken: empties what must be empty for the peaks, and tells how much more may be drawn ahead.
+    pub(super) fn plan(&self, bytes: usize) -> usize {
+        let (mut batch, crossed) = self.look_ahead(bytes);
+        if let Some(crossed) = crossed {
+            crossed.empty_stocks_below();
+            for node in self.upwards() {
+                node.advance_fence();
+                if std::ptr::eq(node, crossed) {
+                    break;
+                }
+            }
+            batch = match self.look_ahead(bytes) {
+                (batch, None) => batch,
+                // More than what is used already would make up for: exactly these bytes, then.
+                (_, Some(_)) => 0,
+            };
+        }
+        batch
+    }
+
+    /// How much may be drawn beyond `bytes`, and the highest level whose fence even these would cross.
+    fn look_ahead(&self, bytes: usize) -> (usize, Option<&Self>) {
+        let mut batch = self.largest_batch();
+        let mut crossed = None;
+        let mut unpaid = bytes;
+        for node in self.upwards() {
+            let level = &node.level;
+            let sure = level.sure.load(Ordering::Relaxed);
+            let below_fence = level.fence.load(Ordering::Relaxed).saturating_sub(sure);
+            if below_fence < unpaid {
+                crossed = Some(node);
+            }
+            let room = node.spare_room(level.held.load(Ordering::Relaxed));
+            batch = batch
+                .min(room.saturating_sub(unpaid / 4))
+                .min(below_fence.saturating_sub(unpaid));
+            unpaid = unpaid.saturating_sub(level.credit.load(Ordering::Relaxed));
+            if unpaid == 0 {
+                break;
+            }
+        }
+        (if batch < 64 { 0 } else { batch }, crossed)
+    }
+
+    /// In proportion to what the scope holds, so that one that holds little keeps little ready.
+    fn largest_batch(&self) -> usize {
+        let held = self.level.held.load(Ordering::Relaxed);
+        (held / 8).clamp(SMALLEST_BATCH, LARGEST_BATCH)
+    }
+
+    /// The part of the room below the limit that one stock may have; none when it is short, or when somebody waits for it.
+    fn spare_room(&self, held: usize) -> usize {
+        let room = self
+            .level
+            .limit
+            .load(Ordering::Relaxed)
+            .saturating_sub(held)
+            / 4;
+        if room < SMALLEST_BATCH || self.waiters.are_there() {
+            0
+        } else {
+            room
+        }
+    }
+
+    /// Whether a stock of this scope may be open: not where a limit is close.
+    pub(super) fn may_keep_stock(&self) -> bool {
+        self.upwards()
+            .all(|node| node.spare_room(node.level.held.load(Ordering::Relaxed)) > 0)
+    }
+
+    /// Empties all stocks at this level and below. Inside the gate.
+    pub(super) fn empty_stocks_below(&self) {
+        self.for_each_below(&mut |node| node.empty_stocks(&mut Stock::empty));
+    }
+
+    /// Empties the stocks of this scope itself by `how`, and gives the bytes back to the levels.
+    pub(super) fn empty_stocks(&self, how: &mut dyn FnMut(&Stock) -> usize) {
+        let mut bytes = 0;
+        self.for_each_stock(|stock| bytes += how(stock));
+        self.lower(bytes);
+    }
+
+    fn advance_fence(&self) {
+        let sure = self.level.sure.load(Ordering::Relaxed);
+        let fence = sure.saturating_add(sure / 64);
+        if fence > self.level.fence.load(Ordering::Relaxed) {
+            self.level.fence.fetch_max(fence, Ordering::Relaxed);
+        }
+    }
+
+    /// Tells those who want to know of what has moved: callbacks at `high`, and who waits for room. Not under any lock,
+    /// and not inside the gate.
+    pub(super) fn tell(&self) {
+        for node in self.upwards() {
+            node.high.tell(node);
+            node.waiters.wake(node);
+        }
+    }
+}
