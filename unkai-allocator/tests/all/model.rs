@@ -4,8 +4,8 @@ use std::alloc::Layout;
 use std::ptr::NonNull;
 
 use crate::support::{Behaviour, Checking, Random};
-use unkai_allocator::{Unkai, Usage};
 use unkai_allocator::api::{AllocError, Allocator};
+use unkai_allocator::{Unkai, Usage};
 
 /// A block that the test holds; every byte of it is `mark`.
 struct Block {
@@ -84,18 +84,20 @@ impl Driver {
         let usage = self.unkai.usage();
         assert_eq!((usage.bytes, usage.blocks), (bytes, blocks));
         assert_eq!((usage.bytes, usage.blocks), self.checking.held());
-        // The bound that `Scope::peak` states, for one thread.
-        let most = self.peak_bytes + self.peak_bytes / 64;
-        assert!((self.peak_bytes..=most).contains(&usage.peak_bytes));
+        self.assert_peak(usage);
         assert_eq!(self.unkai.report_usage(), bytes as isize);
+    }
+
+    /// The bound that `Scope::peak` states, for one thread.
+    fn assert_peak(&self, usage: Usage) {
+        let bound = self.peak_bytes..=self.peak_bytes + self.peak_bytes / 64;
+        assert!(bound.contains(&usage.peak_bytes), "{usage:?}, {bound:?}");
     }
 
     /// A request that failed: nothing is held for it, and the peak is within its bound without it.
     fn assert_unchanged(&self, before: Usage) {
         let usage = self.unkai.usage();
         assert_eq!((usage.bytes, usage.blocks), (before.bytes, before.blocks));
-        let most = self.peak_bytes + self.peak_bytes / 64;
-        assert!((self.peak_bytes..=most).contains(&usage.peak_bytes));
     }
 
     fn step(&mut self) {

@@ -55,7 +55,7 @@ impl Scope {
         let node = self.node();
         let mut held = node.tree.gate.hold();
         held.alone_under(node);
-        node.empty_stocks_below();
+        node.empty_stocks_below(std::ptr::null());
         let used = node.level.sure.load(Ordering::Relaxed);
         node.level.fence.store(used, Ordering::Relaxed);
         node.level.peak.store(used, Ordering::Release);

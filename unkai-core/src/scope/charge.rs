@@ -8,6 +8,7 @@
 //!              └─ reclaim: ask the reclaimers, outside all locks; decide again ─▶ done, or refused
 //! ```
 
+use std::ptr::null;
 use std::time::Duration;
 
 use super::levels::{NoRoom, Raised};
@@ -89,19 +90,19 @@ impl Node {
     }
 
     fn draw_among_others(&self, bytes: usize) -> Option<Raised> {
-        let _pass = self.tree.gate.enter(self);
-        self.draw(bytes).ok()
+        let pass = self.tree.gate.enter(self);
+        self.draw(bytes, pass.elsewhere()).ok()
     }
 
     /// Takes `bytes` from the levels, beyond what lies in the stock, and refills that. Inside the gate.
-    fn draw(&self, bytes: usize) -> Result<Raised, NoRoom<'_>> {
+    fn draw(&self, bytes: usize, elsewhere: *const Self) -> Result<Raised, NoRoom<'_>> {
         let stock = self.stock();
         let spare = stock.empty();
         let Some(missing) = bytes.checked_sub(spare).filter(|&missing| missing > 0) else {
             self.restock(stock, spare - bytes);
             return Ok(Raised::default());
         };
-        let batch = self.plan(missing);
+        let batch = self.plan(missing, spare, elsewhere);
         if batch > 0
             && let Ok(raised) = self.raise(missing.saturating_add(batch), missing)
         {
@@ -124,7 +125,7 @@ impl Node {
         let mut held = self.tree.gate.hold();
         let mut alone: Option<&Self> = None;
         loop {
-            let NoRoom(at) = match self.draw(bytes) {
+            let NoRoom(at) = match self.draw(bytes, null()) {
                 Ok(raised) => return Ok(raised),
                 Err(no_room) => no_room,
             };

@@ -22,6 +22,8 @@
 //! # Costs
 //! A pass: two atomic additions. To be alone: the lock, and the longest pass that is under way.
 
+use std::ptr::null;
+
 use super::node::Node;
 use crate::sync::{AtomicPtr, AtomicUsize, Lock, LockGuard, Ordering, yield_now};
 
@@ -41,7 +43,11 @@ pub(super) struct Gate {
 #[derive(Debug)]
 pub(super) enum Pass<'g> {
     /// Among others.
-    Open { counter: &'g AtomicUsize },
+    Open {
+        counter: &'g AtomicUsize,
+        /// Below which node somebody was alone when it began; null if nobody was.
+        elsewhere: *const Node,
+    },
     /// Under the lock, because somebody was alone here.
     Locked { _lock: LockGuard<'g, ()> },
 }
@@ -70,13 +76,17 @@ impl Gate {
         let counter = &self.passing[self.phase.load(Ordering::Relaxed) & 1];
         // Acquire pairs with the release that cleared the flag: what was decided alone is seen here.
         let before = counter.fetch_add(1, Ordering::Acquire);
-        if before & TIGHT != 0 && node.is_under(self.tight.load(Ordering::Acquire)) {
-            counter.fetch_sub(1, Ordering::Release);
-            return Pass::Locked {
-                _lock: self.lock.lock(),
-            };
+        let mut elsewhere = null();
+        if before & TIGHT != 0 {
+            elsewhere = self.tight.load(Ordering::Acquire).cast_const();
+            if node.is_under(elsewhere) {
+                counter.fetch_sub(1, Ordering::Release);
+                return Pass::Locked {
+                    _lock: self.lock.lock(),
+                };
+            }
         }
-        Pass::Open { counter }
+        Pass::Open { counter, elsewhere }
     }
 
     /// Keeps everybody else from being alone.
@@ -89,9 +99,19 @@ impl Gate {
     }
 }
 
+impl Pass<'_> {
+    /// The node below which this pass must leave everything alone. Nobody else becomes alone while it lasts.
+    pub(super) fn elsewhere(&self) -> *const Node {
+        match self {
+            Self::Open { elsewhere, .. } => *elsewhere,
+            Self::Locked { .. } => null(),
+        }
+    }
+}
+
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
-        if let Self::Open { counter } = self {
+        if let Self::Open { counter, .. } = self {
             // Release pairs with the acquire of the thread that waits: it sees all that was done in the pass.
             counter.fetch_sub(1, Ordering::Release);
         }

@@ -217,23 +217,26 @@ impl Node {
     }
 
     /// Before `bytes` are taken: empties what must be empty for the peaks, and tells how much more may be drawn ahead.
-    pub(super) fn plan(&self, bytes: usize) -> usize {
-        let (mut batch, crossed) = self.look_ahead(bytes);
-        if let Some(crossed) = crossed {
-            crossed.empty_stocks_below();
-            for node in self.upwards() {
-                node.advance_fence();
-                if std::ptr::eq(node, crossed) {
-                    break;
-                }
+    ///
+    /// The caller has `in_hand` bytes that it took from the stock, and may give back. Inside the gate; nothing is emptied
+    /// below `elsewhere`, where another thread is alone.
+    pub(super) fn plan(&self, bytes: usize, in_hand: usize, elsewhere: *const Self) -> usize {
+        let (batch, crossed) = self.look_ahead(bytes);
+        let Some(crossed) = crossed else {
+            return batch;
+        };
+        crossed.empty_stocks_below(elsewhere);
+        for node in self.upwards() {
+            node.advance_fence(in_hand);
+            if std::ptr::eq(node, crossed) {
+                break;
             }
-            batch = match self.look_ahead(bytes) {
-                (batch, None) => batch,
-                // More than what is used already would make up for: exactly these bytes, then.
-                (_, Some(_)) => 0,
-            };
         }
-        batch
+        match self.look_ahead(bytes) {
+            (batch, None) => batch,
+            // More than what is used already would make up for: exactly these bytes, then.
+            (_, Some(_)) => 0,
+        }
     }
 
     /// How much may be drawn beyond `bytes`, and the highest level whose fence even these would cross.
@@ -287,9 +290,14 @@ impl Node {
             .all(|node| node.spare_room(node.level.held.load(Ordering::Relaxed)) > 0)
     }
 
-    /// Empties all stocks at this level and below. Inside the gate.
-    pub(super) fn empty_stocks_below(&self) {
-        self.for_each_below(&mut |node| node.empty_stocks(&mut Stock::empty));
+    /// Empties all stocks at this level and below, but not those below `elsewhere`.
+    pub(super) fn empty_stocks_below(&self, elsewhere: *const Self) {
+        if std::ptr::eq(self, elsewhere) {
+            return;
+        }
+        self.empty_stocks(&mut Stock::empty);
+        self.children
+            .for_each(|child| child.empty_stocks_below(elsewhere));
     }
 
     /// Empties the stocks of this scope itself by `how`, and gives the bytes back to the levels.
@@ -299,8 +307,10 @@ impl Node {
         self.lower(bytes);
     }
 
-    fn advance_fence(&self) {
+    /// Sets the fence 1/64 above what is used, now that stocks are empty.
+    fn advance_fence(&self, in_hand: usize) {
         let sure = self.level.sure.load(Ordering::Relaxed);
+        let sure = sure.saturating_sub(in_hand);
         let fence = sure.saturating_add(sure / 64);
         if fence > self.level.fence.load(Ordering::Relaxed) {
             self.level.fence.fetch_max(fence, Ordering::Relaxed);
