@@ -19,6 +19,15 @@ pub(crate) type AtomicUsize = imp::atomic::AtomicUsize;
 #[cfg(feature = "profiler")]
 pub(crate) use profiler::*;
 
+#[cfg_attr(
+    not(feature = "profiler"),
+    expect(
+        unused_imports,
+        reason = "where the system has a barrier, scopes need none"
+    )
+)]
+pub(crate) use imp::atomic::fence;
+
 /// What only the profiler needs.
 #[cfg(feature = "profiler")]
 mod profiler {
@@ -27,8 +36,6 @@ mod profiler {
     pub(crate) type AtomicI64 = imp::atomic::AtomicI64;
     pub(crate) type AtomicU8 = imp::atomic::AtomicU8;
     pub(crate) type AtomicU32 = imp::atomic::AtomicU32;
-
-    pub(crate) use imp::atomic::fence;
 }
 
 /// Lets another thread go on, while this one waits for it.

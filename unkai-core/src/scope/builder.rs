@@ -5,10 +5,11 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
+use super::barrier;
+use super::crowd::processors;
 use super::handle::Scope;
 use super::node::{MAX_DEPTH, Node, UNLIMITED};
 use super::refusal::Refusal;
-use super::shards::processors;
 
 /// A scope that is about to be created: [`Scope::root`], [`Scope::child`].
 ///
@@ -113,6 +114,7 @@ impl<'n> ScopeBuilder<'n> {
         }
         // Known from now on, so that it need not be found out inside an allocation.
         processors();
+        barrier::is_available();
         let node = Node::new(
             self.parent.map(Arc::clone),
             self.name,

@@ -11,44 +11,90 @@
 use std::ptr::null;
 use std::time::Duration;
 
+use super::bias::{Biased, Wish};
 use super::levels::{NoRoom, Raised};
 use super::node::Node;
 use super::reclaim::ReclaimTried;
 use super::refusal::{self, Details, Refusal, Refused};
-use super::stock::{Blocks, CAPACITY, Stock};
+use super::stock::{Blocks, CAPACITY};
+use super::thread::{ThreadRecord, this_thread, this_thread_or_new};
 use crate::sync::Ordering;
 
 impl Node {
-    /// Takes `bytes` for this scope. `None`: all from the stock. Otherwise some are not sure yet: [`confirm`](Self::confirm)
+    /// Takes `bytes` for this scope. `None`: all from a stock. Otherwise some are not sure yet: [`confirm`](Self::confirm)
     /// them, or [`undo`](Self::undo) the charge.
     #[inline]
     pub(super) fn charge(&self, bytes: usize, blocks: Blocks) -> Result<Option<Raised>, Refused> {
-        if self.stock().try_take(bytes, blocks) {
+        if let Some(me) = this_thread()
+            && self.lent_to(me).try_take(me, bytes, blocks)
+        {
             return Ok(None);
         }
-        self.charge_slow(bytes, blocks)
+        self.charge_shared(bytes, blocks)
     }
 
     /// Gives `bytes` back.
     #[inline]
     pub(super) fn uncharge(&self, bytes: usize, blocks: Blocks) {
-        if !self.stock().try_put(bytes, blocks) {
+        if let Some(me) = this_thread()
+            && self.lent_to(me).try_put(me, bytes, blocks)
+        {
+            return;
+        }
+        self.uncharge_shared(bytes, blocks);
+    }
+
+    /// The stock that is lent to `me`, or could be.
+    #[inline]
+    fn lent_to(&self, me: &ThreadRecord) -> &Biased {
+        self.crowd.of(me).unwrap_or(&self.front.lent)
+    }
+
+    #[inline(never)]
+    fn charge_shared(&self, bytes: usize, blocks: Blocks) -> Result<Option<Raised>, Refused> {
+        if self.front.stock.try_take(bytes, blocks) {
+            self.note_sharing();
+            return Ok(None);
+        }
+        self.charge_slow(bytes, blocks)
+    }
+
+    #[inline(never)]
+    fn uncharge_shared(&self, bytes: usize, blocks: Blocks) {
+        let full = this_thread().is_some_and(|me| self.lent_to(me).is_mine(me));
+        if !full && self.front.stock.try_put(bytes, blocks) {
+            self.note_sharing();
+        } else {
             self.uncharge_slow(bytes, blocks);
+        }
+    }
+
+    /// This thread has used the shared stock. From time to time it asks whether one could be lent to it.
+    fn note_sharing(&self) {
+        if let Some(me) = this_thread_or_new()
+            && me.loses_patience()
+        {
+            let _pass = self.tree.gate.enter(self);
+            if self.may_keep_stock() {
+                self.wish(me);
+            }
+        }
+    }
+
+    /// `me` would like to have a stock lent. Inside the gate, where stocks may be open.
+    #[cold]
+    fn wish(&self, me: &ThreadRecord) {
+        if self.lent_to(me).wish(me) == Wish::InUse {
+            self.crowd.gather();
         }
     }
 
     #[cold]
     #[inline(never)]
     fn charge_slow(&self, bytes: usize, blocks: Blocks) -> Result<Option<Raised>, Refused> {
-        if self.stock().bytes() >= bytes {
-            self.is_crowded();
-            if self.stock().try_take(bytes, blocks) {
-                return Ok(None);
-            }
-        }
         match self.obtain(bytes, true) {
             Ok(raised) => {
-                self.stock().add(blocks);
+                self.front.stock.add(blocks);
                 Ok(Some(raised))
             }
             Err(decided) => {
@@ -60,12 +106,13 @@ impl Node {
 
     /// Takes `bytes` for memory that is there already, or tells at once why not.
     pub(super) fn charge_or_explain(&self, bytes: usize, blocks: Blocks) -> Result<(), Refusal> {
-        if self.stock().try_take(bytes, blocks) {
+        let lent = this_thread().is_some_and(|me| self.lent_to(me).try_take(me, bytes, blocks));
+        if lent || self.front.stock.try_take(bytes, blocks) {
             return Ok(());
         }
         match self.obtain(bytes, true) {
             Ok(raised) => {
-                self.stock().add(blocks);
+                self.front.stock.add(blocks);
                 self.confirm(raised);
                 Ok(())
             }
@@ -96,28 +143,41 @@ impl Node {
 
     /// Takes `bytes` from the levels, beyond what lies in the stock, and refills that. Inside the gate.
     fn draw(&self, bytes: usize, elsewhere: *const Self) -> Result<Raised, NoRoom<'_>> {
-        let stock = self.stock();
-        let spare = stock.empty();
+        let me = this_thread_or_new();
+        let spare = self.take_stock(me);
         let Some(missing) = bytes.checked_sub(spare).filter(|&missing| missing > 0) else {
-            self.restock(stock, spare - bytes);
+            self.restock(me, spare - bytes);
             return Ok(Raised::default());
         };
         let batch = self.plan(missing, spare, elsewhere);
         if batch > 0
             && let Ok(raised) = self.raise(missing.saturating_add(batch), missing)
         {
-            stock.open();
-            self.restock(stock, batch);
+            self.open_stock(me);
+            self.restock(me, batch);
             return Ok(raised);
         }
         self.raise(missing, missing)
-            .inspect_err(|_| self.restock(stock, spare))
+            .inspect_err(|_| self.restock(me, spare))
     }
 
-    /// Puts `bytes` into the stock, or back where they came from.
-    fn restock(&self, stock: &Stock, bytes: usize) {
-        let rest = stock.fill(bytes);
-        self.lower(rest);
+    /// What lies ready for this thread: in the stock that is lent to it, and in the one that it shares.
+    fn take_stock(&self, me: Option<&ThreadRecord>) -> usize {
+        let lent = me.map_or(0, |me| self.lent_to(me).empty(me));
+        lent + self.front.stock.empty()
+    }
+
+    /// Puts `bytes` where they lie ready for this thread, or back where they came from.
+    fn restock(&self, me: Option<&ThreadRecord>, bytes: usize) {
+        let rest = me.map_or(bytes, |me| self.lent_to(me).fill(me, bytes));
+        self.lower(self.front.stock.fill(rest));
+    }
+
+    fn open_stock(&self, me: Option<&ThreadRecord>) {
+        self.front.stock.open();
+        if let Some(me) = me {
+            self.wish(me);
+        }
     }
 
     /// Takes `bytes` where they are really there; refuses where they are not.
@@ -142,44 +202,22 @@ impl Node {
         }
     }
 
-    /// Closes all stocks at this level and below, and takes back what was drawn ahead for guarantees that are met. Only
-    /// for who is alone there.
-    pub(super) fn close_stocks_below(&self) {
-        self.for_each_below(&mut |node| {
-            node.empty_stocks(&mut |stock| {
-                if stock.is_closed() { 0 } else { stock.close() }
-            });
-            if !std::ptr::eq(node, self)
-                && let Some(parent) = node.parent()
-            {
-                parent.lower(node.take_excess_credit());
-            }
-        });
-    }
-
     #[cold]
     #[inline(never)]
     fn uncharge_slow(&self, bytes: usize, blocks: Blocks) {
-        let stock = self.stock();
-        if !stock.is_closed() && bytes <= CAPACITY && stock.bytes() <= CAPACITY - bytes {
-            self.is_crowded();
-            if self.stock().try_put(bytes, blocks) {
-                return;
-            }
-        }
         {
             let _pass = self.tree.gate.enter(self);
-            let stock = self.stock();
-            stock.remove(blocks);
+            let me = this_thread_or_new();
+            self.front.stock.remove(blocks);
             if self.may_keep_stock() {
-                let all = stock.empty().saturating_add(bytes);
+                let all = self.take_stock(me).saturating_add(bytes);
                 let kept = all.min(CAPACITY / 2);
                 self.lower(all - kept);
-                stock.open();
-                self.restock(stock, kept);
+                self.open_stock(me);
+                self.restock(me, kept);
             } else {
-                let all = stock.close().saturating_add(bytes);
-                self.lower(all);
+                self.close_stocks(me);
+                self.lower(bytes);
             }
         }
         self.tell();
@@ -199,7 +237,7 @@ impl Node {
     pub(super) fn undo(&self, bytes: usize, blocks: Blocks, raised: Raised) {
         {
             let _pass = self.tree.gate.enter(self);
-            self.stock().remove(blocks);
+            self.front.stock.remove(blocks);
             self.cancel(raised);
             self.lower(bytes - raised.bytes);
         }

@@ -14,8 +14,11 @@
 //! and then sets the fence 1/64 above that. In the steady state, below the peak, this costs nothing; a climb crosses few
 //! fences, since each is 1/64 above the one before.
 
+use super::barrier;
+use super::bias::Contents;
 use super::node::Node;
-use super::stock::{CAPACITY, Stock};
+use super::stock::CAPACITY;
+use super::thread::{ThreadRecord, this_thread};
 use crate::sync::Ordering;
 
 /// Bytes that were taken from the levels and that the inner allocator may still refuse.
@@ -30,6 +33,9 @@ pub(super) struct Raised {
 /// Where a level has no room.
 #[derive(Debug)]
 pub(super) struct NoRoom<'n>(pub(super) &'n Node);
+
+/// In whose name ownerships are revoked by who is alone: nobody else's, since there is only one.
+const ALONE: usize = 1;
 
 /// The most that a scope draws ahead of its needs.
 const LARGEST_BATCH: usize = CAPACITY / 2;
@@ -290,21 +296,85 @@ impl Node {
             .all(|node| node.spare_room(node.level.held.load(Ordering::Relaxed)) > 0)
     }
 
-    /// Empties all stocks at this level and below, but not those below `elsewhere`.
+    /// Empties all stocks at this level and below, but not those below `elsewhere`. Inside the gate.
     pub(super) fn empty_stocks_below(&self, elsewhere: *const Self) {
+        let me = this_thread();
+        let revoker = me.map_or(0, ThreadRecord::token);
+        let mut revoked = false;
+        self.for_each_below_but(elsewhere, &mut |node| {
+            for stock in node.lent_stocks() {
+                // A thread that ends has no name by which to revoke: then these few peaks are a little too high.
+                revoked |= stock.bytes() > 0 && revoker != 0 && stock.begin_revoking(me, revoker);
+            }
+        });
+        if revoked {
+            barrier::heavy();
+        }
+        self.for_each_below_but(elsewhere, &mut |node| {
+            let mut bytes = node.front.stock.empty();
+            for stock in node.lent_stocks() {
+                bytes += me.map_or(0, |me| stock.empty(me));
+                if revoked {
+                    bytes += node.take_over(stock.finish_revoking(revoker));
+                }
+            }
+            node.lower(bytes);
+        });
+    }
+
+    /// Closes all stocks at this level and below, and takes back what was drawn ahead for guarantees that are met. Only
+    /// for who is alone there.
+    pub(super) fn close_stocks_below(&self) {
+        let me = this_thread();
+        let mut revoked = false;
+        self.for_each_below(&mut |node| {
+            for stock in node.lent_stocks() {
+                revoked |= stock.begin_revoking(me, ALONE);
+            }
+        });
+        if revoked {
+            barrier::heavy();
+        }
+        self.for_each_below(&mut |node| {
+            for stock in node.lent_stocks() {
+                node.lower(node.take_over(stock.finish_revoking(ALONE)));
+            }
+            node.close_stocks(me);
+            if !std::ptr::eq(node, self)
+                && let Some(parent) = node.parent()
+            {
+                parent.lower(node.take_excess_credit());
+            }
+        });
+    }
+
+    /// Closes the stocks of this scope itself: the shared one, and those that are lent to `me`.
+    pub(super) fn close_stocks(&self, me: Option<&ThreadRecord>) {
+        let mut bytes = 0;
+        if let Some(me) = me {
+            for stock in self.lent_stocks() {
+                bytes += self.take_over(stock.give_up(me));
+            }
+        }
+        if !self.front.stock.is_closed() {
+            bytes += self.front.stock.close();
+        }
+        self.lower(bytes);
+    }
+
+    /// Takes the blocks over from a stock that was lent; returns its bytes.
+    pub(super) fn take_over(&self, contents: Contents) -> usize {
+        self.front.stock.add_part(contents.word);
+        contents.bytes
+    }
+
+    fn for_each_below_but(&self, elsewhere: *const Self, each: &mut dyn FnMut(&Self)) {
         if std::ptr::eq(self, elsewhere) {
             return;
         }
-        self.empty_stocks(&mut Stock::empty);
+        each(self);
         self.children
-            .for_each(|child| child.empty_stocks_below(elsewhere));
-    }
-
-    /// Empties the stocks of this scope itself by `how`, and gives the bytes back to the levels.
-    pub(super) fn empty_stocks(&self, how: &mut dyn FnMut(&Stock) -> usize) {
-        let mut bytes = 0;
-        self.for_each_stock(|stock| bytes += how(stock));
-        self.lower(bytes);
+            .for_each(|child| child.for_each_below_but(elsewhere, each));
     }
 
     /// Sets the fence 1/64 above what is used, now that stocks are empty.

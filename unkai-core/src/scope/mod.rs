@@ -22,7 +22,7 @@
 //! 2. **A refusal is right**: at some moment during the call, the bytes in use and the request were together above the
 //!    limit of the scope that is named, with no byte lying idle in a stock.
 //! 3. **A refusal leaves no trace**: what was taken at lower levels goes back before the call returns.
-//! 4. **The cost does not grow with depth**, amortised: the levels are only touched when a stock runs dry or over.
+//! 4. **The cost does not grow with depth**, amortised: levels are only touched when a stock runs dry or over.
 //! 5. **At rest, every number is exact.**
 //! 6. **The peak is never too low**, and too high by a stated bound: [`Scope::peak`].
 //! 7. **Nothing unwinds, and no code of the user's runs under a lock.**
@@ -34,7 +34,9 @@
 //! | `handle` | [`Scope`] and [`Charge`]: what users call, and the fast halves |
 //! | `builder`, `change` | how a scope is created; what changes it as a whole |
 //! | `node`, `children` | the tree itself |
-//! | `stock`, `shards` | bytes drawn ahead, in one word; several of them for a scope that several threads charge |
+//! | `stock` | bytes drawn ahead, in one word that threads share |
+//! | `bias`, `crowd` | bytes drawn ahead for one thread, which then needs no atomic exchange; a stock for each of several |
+//! | `barrier`, `thread` | what that takes: a barrier that only one side pays for; a thread's own record |
 //! | `levels` | how bytes move between levels; the peak |
 //! | `gate` | how one thread can be alone below a scope |
 //! | `charge` | the slow halves, and the decision to refuse |
@@ -43,10 +45,13 @@
 //! | `reservation`, `wait` | bytes without an allocator, and waiting for them |
 //! | `view` | snapshots |
 
+mod barrier;
+mod bias;
 mod builder;
 mod change;
 mod charge;
 mod children;
+mod crowd;
 mod gate;
 mod guarded;
 mod handle;
@@ -57,8 +62,8 @@ mod node;
 mod reclaim;
 mod refusal;
 mod reservation;
-mod shards;
 mod stock;
+mod thread;
 mod view;
 mod wait;
 

@@ -17,12 +17,13 @@
 use std::panic::Location;
 use std::sync::Arc;
 
+use super::bias::Biased;
 use super::children::{Children, Siblings};
+use super::crowd::Crowd;
 use super::gate::Gate;
 use super::high::High;
 use super::leak;
 use super::reclaim::Reclaimers;
-use super::shards::Shards;
 use super::stock::{Stock, sum_of_blocks};
 use super::wait::Waiters;
 use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -40,23 +41,27 @@ pub(super) struct Node {
     pub(super) front: Front,
     /// What moves when bytes move between levels.
     pub(super) level: Level,
+    /// Read by every charge and almost never written, as what follows.
+    pub(super) crowd: Crowd,
+    pub(super) tree: Arc<Tree>,
+    /// Where the part of `path` begins that is this node's own name.
+    name_at: usize,
+    path: Arc<str>,
+    created_at: &'static Location<'static>,
     pub(super) children: Children,
     siblings: Siblings,
     pub(super) waiters: Waiters,
     pub(super) high: High,
     pub(super) events: Events,
-    /// Where the part of `path` begins that is this node's own name.
-    name_at: usize,
-    path: Arc<str>,
-    created_at: &'static Location<'static>,
-    pub(super) tree: Arc<Tree>,
 }
 
 #[derive(Debug)]
 #[repr(align(64))]
 pub(super) struct Front {
-    stock: Stock,
-    shards: Shards,
+    /// The stock that is lent to one thread, on a line of its own.
+    pub(super) lent: Biased,
+    /// The stock that threads share to which none is lent.
+    pub(super) stock: Stock,
     /// See [`Scope::has_oversized_blocks`](super::Scope::has_oversized_blocks).
     pub(super) oversized_blocks: AtomicBool,
 }
@@ -136,8 +141,8 @@ impl Node {
         };
         let node = Arc::new(Self {
             front: Front {
+                lent: Biased::new(),
                 stock: Stock::new(),
-                shards: Shards::new(),
                 oversized_blocks: AtomicBool::new(false),
             },
             level: Level {
@@ -151,6 +156,7 @@ impl Node {
                 parent,
                 depth,
             },
+            crowd: Crowd::new(),
             children: Children::new(),
             siblings: Siblings::new(),
             waiters: Waiters::new(),
@@ -167,24 +173,15 @@ impl Node {
         node
     }
 
-    /// The stock for this thread.
-    #[inline]
-    pub(super) fn stock(&self) -> &Stock {
-        self.front
-            .shards
-            .of_this_thread()
-            .unwrap_or(&self.front.stock)
+    /// All stocks that are lent to threads, or could be.
+    pub(super) fn lent_stocks(&self) -> impl Iterator<Item = &Biased> {
+        std::iter::once(&self.front.lent).chain(self.crowd.stocks())
     }
 
-    /// Gives each of several threads a stock of its own.
-    #[cold]
-    pub(super) fn is_crowded(&self) {
-        self.front.shards.is_crowded();
-    }
-
-    pub(super) fn for_each_stock(&self, mut each: impl FnMut(&Stock)) {
-        each(&self.front.stock);
-        self.front.shards.iter().for_each(each);
+    /// Bytes that lie ready for this scope itself.
+    pub(super) fn in_own_stocks(&self) -> usize {
+        let lent: usize = self.lent_stocks().map(Biased::bytes).sum();
+        lent + self.front.stock.bytes()
     }
 
     /// This node and all below it, each before those below it. No scope may be created or dropped in `each`.
@@ -231,8 +228,8 @@ impl Node {
 
     /// Blocks charged to this scope itself.
     pub(super) fn own_blocks(&self) -> usize {
-        let shards = self.front.shards.iter().map(Stock::blocks);
-        sum_of_blocks(shards.chain([self.front.stock.blocks()]))
+        let lent = self.lent_stocks().map(Biased::blocks);
+        sum_of_blocks(lent.chain([self.front.stock.blocks()]))
     }
 
     /// Blocks charged to this scope and to all below it.
@@ -247,7 +244,7 @@ impl Node {
     /// Bytes that lie ready in stocks here and below.
     pub(super) fn in_stocks(&self) -> usize {
         let mut bytes = 0;
-        self.for_each_below(&mut |node| node.for_each_stock(|stock| bytes += stock.bytes()));
+        self.for_each_below(&mut |node| bytes += node.in_own_stocks());
         bytes
     }
 
@@ -255,7 +252,7 @@ impl Node {
     fn ready(&self) -> usize {
         let mut ready = 0;
         self.for_each_below(&mut |node| {
-            node.for_each_stock(|stock| ready += stock.bytes());
+            ready += node.in_own_stocks();
             // A node's credit is counted in what the level above holds.
             if !std::ptr::eq(node, self) {
                 ready += node.level.credit.load(Ordering::Acquire);
@@ -292,7 +289,10 @@ impl Drop for Node {
         let (held, blocks) = {
             let _pass = self.tree.gate.enter(self);
             self.level.min.store(0, Ordering::Relaxed);
-            self.empty_stocks(&mut |stock| stock.close());
+            for stock in self.lent_stocks() {
+                self.lower(self.take_over(stock.dissolve()));
+            }
+            self.close_stocks(None);
             let credit = self.take_excess_credit();
             let held = self.level.held.load(Ordering::Relaxed);
             let blocks = self.own_blocks() + self.events.leaked_blocks.load(Ordering::Relaxed);

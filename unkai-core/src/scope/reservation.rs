@@ -95,7 +95,7 @@ impl Reservation {
         if bytes == self.bytes {
             std::mem::swap(self, &mut other);
         } else if bytes > 0 {
-            self.scope.node().stock().add(Blocks::One);
+            self.scope.node().front.stock.add(Blocks::One);
             self.bytes -= bytes;
             other.bytes = bytes;
         }
@@ -156,8 +156,8 @@ impl Reservation {
             };
             // A credit on the way to `to` has paid for the rest.
             common.lower(lowered - raised);
-            from.stock().remove(Blocks::One);
-            to.stock().add(Blocks::One);
+            from.front.stock.remove(Blocks::One);
+            to.front.stock.add(Blocks::One);
         }
         to.tell();
         from.tell();

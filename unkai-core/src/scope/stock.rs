@@ -22,9 +22,9 @@ use crate::sync::{AtomicU64, Ordering};
 /// The most that a stock holds, in bytes.
 pub(super) const CAPACITY: usize = 64 << 10;
 
-const BYTES: u64 = (1 << 28) - 1;
+pub(super) const BYTES: u64 = (1 << 28) - 1;
 const CLOSED: u64 = 1 << 28;
-const BLOCK: u64 = 1 << 29;
+pub(super) const BLOCK: u64 = 1 << 29;
 
 /// How a charge changes the number of blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl Blocks {
     }
 
     #[inline]
-    fn word(self) -> u64 {
+    pub(super) fn word(self) -> u64 {
         match self {
             Self::Same => 0,
             Self::One => BLOCK,
@@ -114,6 +114,11 @@ impl Stock {
 
     pub(super) fn add(&self, blocks: Blocks) {
         self.0.fetch_add(blocks.word(), Ordering::AcqRel);
+    }
+
+    /// Takes over the part of the number of blocks that stood in another word.
+    pub(super) fn add_part(&self, word: u64) {
+        self.0.fetch_add(word & !(BYTES | CLOSED), Ordering::AcqRel);
     }
 
     pub(super) fn remove(&self, blocks: Blocks) {

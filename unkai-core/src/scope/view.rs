@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::node::{MAX_DEPTH, Node, UNLIMITED};
-use super::stock::Stock;
 use crate::sync::Ordering;
 
 /// How much of a tree a [`TreeSnapshot`] shows.
@@ -173,8 +172,6 @@ impl ScopeSnapshot {
     fn of(node: &Node, depth: usize) -> Self {
         let level = &node.level;
         let events = &node.events;
-        let mut stock = 0;
-        node.for_each_stock(|part: &Stock| stock += part.bytes());
         let bytes_or_none = |bytes: usize| Some(bytes).filter(|&bytes| bytes != UNLIMITED);
         Self {
             path: Arc::clone(node.path()),
@@ -183,7 +180,7 @@ impl ScopeSnapshot {
             created_at: node.created_at(),
             used: node.used(),
             reserved: node.reserved(),
-            stock,
+            stock: node.in_own_stocks(),
             peak: level.peak.load(Ordering::Acquire),
             blocks: node.blocks(),
             limit: bytes_or_none(level.limit.load(Ordering::Relaxed)),

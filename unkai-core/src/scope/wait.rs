@@ -5,10 +5,14 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+#[cfg(feature = "async")]
 use std::future::Future;
+#[cfg(feature = "async")]
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+#[cfg(feature = "async")]
+use std::task::Context;
+use std::task::{Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
@@ -281,7 +285,7 @@ impl Reserve {
             let raised = node
                 .obtain(self.bytes, reclaim)
                 .map_err(|decided| arc_above(node, decided.at))?;
-            node.stock().add(Blocks::One);
+            node.front.stock.add(Blocks::One);
             node.confirm(raised);
         }
         Ok(Reservation::of_charged(self.scope.clone(), self.bytes))
