@@ -1,7 +1,5 @@
 //! What changes a scope as a whole: another limit, another guarantee, its end. Each is done alone, at the gate.
 
-use std::sync::Arc;
-
 use super::handle::Scope;
 use super::leak::Leak;
 use super::node::{Node, UNLIMITED};
@@ -119,28 +117,41 @@ impl Scope {
 }
 
 impl Node {
-    pub(super) fn set_min(self: &Arc<Self>, min: usize) -> Result<(), Refusal> {
-        let mut held = self.tree.gate.hold();
-        held.alone_under(self);
+    pub(super) fn set_min(&self, min: usize) -> Result<(), Refusal> {
         let level = &self.level;
-        let prepaid = level.held.load(Ordering::Relaxed) + level.credit.load(Ordering::Relaxed);
-        let missing = min.saturating_sub(prepaid);
+        let (before, missing) = {
+            let mut held = self.tree.gate.hold();
+            held.alone_under(self);
+            // From here on, what this scope gives back stays in its credit until the guarantee is met.
+            let before = level.min.swap(min, Ordering::Relaxed);
+            let granted = level.held.load(Ordering::Relaxed) + level.credit.load(Ordering::Relaxed);
+            (before, min.saturating_sub(granted))
+        };
+        let mut result = Ok(());
         if missing > 0
             && let Some(parent) = self.parent()
         {
-            drop(held);
-            // Not alone: the level above may need to be. What is drawn there goes into the credit.
-            let raised = parent
-                .obtain(missing, true)
-                .map_err(|decided| Refusal::from(decided.refuse()))?;
-            held = self.tree.gate.hold();
-            held.alone_under(self);
-            level.credit.fetch_add(missing, Ordering::AcqRel);
-            parent.settle(raised);
+            match parent.obtain(missing, true) {
+                Ok(raised) => {
+                    level.credit.fetch_add(missing, Ordering::AcqRel);
+                    parent.settle(raised);
+                }
+                Err(decided) => {
+                    result = Err(Refusal::from(decided.refuse()));
+                    // Unless another thread has set a third one meanwhile.
+                    let _ = level.min.compare_exchange(
+                        min,
+                        before,
+                        Ordering::Relaxed,
+                        Ordering::Relaxed,
+                    );
+                }
+            }
         }
-        level.min.store(min, Ordering::Relaxed);
+        let mut held = self.tree.gate.hold();
+        held.alone_under(self);
         self.return_excess_credit();
-        Ok(())
+        result
     }
 
     fn return_excess_credit(&self) {

@@ -239,7 +239,7 @@ impl Node {
             let _pass = self.tree.gate.enter(self);
             self.front.stock.remove(blocks);
             self.cancel(raised);
-            self.lower(bytes - raised.bytes);
+            self.lower(bytes - raised.bytes());
         }
         self.tell();
     }

@@ -25,9 +25,41 @@ use crate::sync::Ordering;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use = "bytes that are taken are settled or cancelled"]
 pub(super) struct Raised {
-    pub(super) bytes: usize,
-    /// At how many levels, from the scope upwards, they are not sure.
-    pub(super) levels: usize,
+    /// From the scope upwards. They get fewer above a scope whose guarantee has paid for a part.
+    runs: [Run; 2],
+}
+
+/// Neighbouring levels with the same number of bytes that are not sure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Run {
+    bytes: usize,
+    levels: usize,
+}
+
+impl Raised {
+    /// At the scope itself.
+    pub(super) fn bytes(&self) -> usize {
+        self.runs[0].bytes
+    }
+
+    /// Notes the next level. False if it cannot be remembered, above two guarantees that have paid: then its bytes are sure.
+    fn note(&mut self, bytes: usize) -> bool {
+        let mut runs = self.runs.iter_mut();
+        match runs.find(|run| run.bytes == bytes || run.levels == 0) {
+            Some(run) => {
+                run.bytes = bytes;
+                run.levels += 1;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The unsure bytes of each level, from the scope upwards.
+    fn by_level(&self) -> impl Iterator<Item = usize> {
+        let runs = self.runs.into_iter();
+        runs.flat_map(|run| std::iter::repeat_n(run.bytes, run.levels))
+    }
 }
 
 /// Where a level has no room.
@@ -40,28 +72,26 @@ const ALONE: usize = 1;
 /// The most that a scope draws ahead of its needs.
 const LARGEST_BATCH: usize = CAPACITY / 2;
 /// Less than this is not worth drawing ahead. Closer than four times this to a limit, stocks stay closed.
-const SMALLEST_BATCH: usize = 1 << 10;
+const SMALLEST_BATCH: usize = if cfg!(loom) { 4 } else { 1 << 10 };
+/// A batch that a fence has cut below this is none.
+const LEAST: usize = if cfg!(loom) { 1 } else { 64 };
 
 impl Node {
     /// Takes `bytes` for this scope from all levels above it, or none. `unsure` of them may still be given back by
     /// [`cancel`](Self::cancel), and count for no peak before [`confirm`](Self::confirm).
     pub(super) fn raise(&self, bytes: usize, unsure: usize) -> Result<Raised, NoRoom<'_>> {
-        let mut raised = Raised {
-            bytes: unsure,
-            levels: 0,
-        };
-        self.raise_below(bytes, unsure, None, &mut raised.levels)?;
+        let mut raised = Raised::default();
+        self.raise_below(bytes, unsure, None, &mut raised)?;
         Ok(raised)
     }
 
-    /// The same for levels below `end`, counting those where `unsure` bytes are not sure. Returns what `end` would have
-    /// to hold beyond what it does.
+    /// The same for levels below `end`, noting what is not sure. Returns what `end` would have to hold beyond what it does.
     pub(super) fn raise_below(
         &self,
         bytes: usize,
-        unsure: usize,
+        mut unsure: usize,
         end: Option<&Self>,
-        unsure_levels: &mut usize,
+        raised: &mut Raised,
     ) -> Result<usize, NoRoom<'_>> {
         // The credit first: a thread that lowers this level meanwhile then keeps more of it here rather than less.
         let prepaid = self.spend_credit(bytes);
@@ -69,12 +99,13 @@ impl Node {
             self.refund_credit(prepaid);
             return Err(NoRoom(self));
         }
+        if unsure > 0 && !raised.note(unsure) {
+            unsure = 0;
+        }
         let unpaid = bytes - prepaid;
-        // Above a credit that was spent, it cannot be told which of the bytes are the unsure ones: all count as sure.
-        let unsure_above = if prepaid == 0 { unsure } else { 0 };
         let above = match self.parent() {
             Some(parent) if unpaid > 0 && !end.is_some_and(|end| std::ptr::eq(parent, end)) => {
-                parent.raise_below(unpaid, unsure_above, end, unsure_levels)
+                parent.raise_below(unpaid, unsure.min(unpaid), end, raised)
             }
             _ => Ok(unpaid),
         };
@@ -83,30 +114,28 @@ impl Node {
             self.refund_credit(prepaid);
             return above;
         }
-        if unsure > 0 {
-            *unsure_levels += 1;
-        }
         self.be_sure_of(bytes - unsure);
         above
     }
 
     /// The unsure bytes were served after all: they count from now on for the peaks.
     pub(super) fn settle(&self, raised: Raised) {
-        for node in self.upwards().take(raised.levels) {
-            node.be_sure_of(raised.bytes);
+        for (node, unsure) in self.upwards().zip(raised.by_level()) {
+            node.be_sure_of(unsure);
         }
     }
 
     /// The unsure bytes were not served: gives them back to all levels.
     pub(super) fn cancel(&self, raised: Raised) {
-        let mut bytes = raised.bytes;
-        for (place, node) in self.upwards().enumerate() {
+        let mut bytes = raised.bytes();
+        let unsure = raised.by_level().chain(std::iter::repeat(0));
+        for (node, unsure) in self.upwards().zip(unsure) {
             let level = &node.level;
-            if place < raised.levels {
-                // What stays behind, as a guarantee that was given meanwhile demands, is sure.
-                node.be_sure_of(raised.bytes - bytes);
+            // What is given back was unsure, unless guarantees below have changed hands meanwhile.
+            if unsure >= bytes {
+                node.be_sure_of(unsure - bytes);
             } else {
-                level.sure.fetch_sub(bytes, Ordering::AcqRel);
+                level.sure.fetch_sub(bytes - unsure, Ordering::AcqRel);
             }
             let held = level.held.fetch_sub(bytes, Ordering::AcqRel) - bytes;
             node.high.fell_to(held);
@@ -254,19 +283,17 @@ impl Node {
             let level = &node.level;
             let sure = level.sure.load(Ordering::Relaxed);
             let below_fence = level.fence.load(Ordering::Relaxed).saturating_sub(sure);
-            if below_fence < unpaid {
+            if unpaid > below_fence {
                 crossed = Some(node);
             }
             let room = node.spare_room(level.held.load(Ordering::Relaxed));
             batch = batch
                 .min(room.saturating_sub(unpaid / 4))
                 .min(below_fence.saturating_sub(unpaid));
+            // The credit pays for these bytes, not for the batch.
             unpaid = unpaid.saturating_sub(level.credit.load(Ordering::Relaxed));
-            if unpaid == 0 {
-                break;
-            }
         }
-        (if batch < 64 { 0 } else { batch }, crossed)
+        (if batch < LEAST { 0 } else { batch }, crossed)
     }
 
     /// In proportion to what the scope holds, so that one that holds little keeps little ready.

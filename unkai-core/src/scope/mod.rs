@@ -58,6 +58,8 @@ mod handle;
 mod high;
 mod leak;
 mod levels;
+#[cfg(all(test, loom))]
+mod models;
 mod node;
 mod reclaim;
 mod refusal;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::handle::Scope;
+use super::levels::Raised;
 use super::node::Node;
 use super::refusal::Refusal;
 use super::stock::Blocks;
@@ -140,11 +141,13 @@ impl Reservation {
         {
             // Nobody can be alone on either way while the lock is held.
             let _held = from.tree.gate.hold();
+            // For the peaks on the way.
+            to.plan(self.bytes, 0, std::ptr::null());
             let end = Some(common);
             let raised = if std::ptr::eq(to, common) {
                 self.bytes
             } else {
-                match to.raise_below(self.bytes, 0, end, &mut 0) {
+                match to.raise_below(self.bytes, 0, end, &mut Raised::default()) {
                     Ok(raised) => raised,
                     Err(_) => return false,
                 }

@@ -20,7 +20,7 @@
 use crate::sync::{AtomicU64, Ordering};
 
 /// The most that a stock holds, in bytes.
-pub(super) const CAPACITY: usize = 64 << 10;
+pub(super) const CAPACITY: usize = if cfg!(loom) { 64 } else { 64 << 10 };
 
 pub(super) const BYTES: u64 = (1 << 28) - 1;
 const CLOSED: u64 = 1 << 28;

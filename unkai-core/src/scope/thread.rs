@@ -3,8 +3,7 @@
 //! Records are made once, reused by later threads, and never freed, so that they can be looked at whatever has become of
 //! their thread: some 128 bytes for each thread that charges scopes at the same time as others.
 
-use std::cell::Cell;
-use std::ptr::{null, null_mut};
+use std::ptr::null_mut;
 
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
 
@@ -58,87 +57,120 @@ impl ThreadRecord {
     }
 }
 
-thread_local! {
-    /// Null before the first use, and after the thread's end has begun. Without destructor: it can be read at any time.
-    static RECORD: Cell<*const ThreadRecord> = const { Cell::new(null()) };
-    /// Gives the record back when the thread ends.
-    static RETURN: Return = const { Return };
-}
+#[cfg(not(loom))]
+pub(super) use real::{this_thread, this_thread_or_new};
 
-/// This thread's record, if it has one.
-#[inline]
-pub(super) fn this_thread() -> Option<&'static ThreadRecord> {
-    let record = RECORD.try_with(Cell::get).unwrap_or(null());
-    // SAFETY: null, or a record, which is never freed and never borrowed mutably.
-    unsafe { record.as_ref() }
-}
+#[cfg(loom)]
+pub(super) use model::{this_thread, this_thread_or_new};
 
-/// This thread's record; made if it has none. `None` while the thread ends.
-pub(super) fn this_thread_or_new() -> Option<&'static ThreadRecord> {
-    this_thread().or_else(register)
-}
+#[cfg(not(loom))]
+mod real {
+    use std::cell::Cell;
+    use std::ptr::{null, null_mut};
 
-#[cold]
-fn register() -> Option<&'static ThreadRecord> {
-    // Once the destructor has run, the record could not be given back any more.
-    RETURN.try_with(|_| ()).ok()?;
-    let record = match Free::with(Free::take) {
-        Ok(record) => record,
-        // Never freed.
-        Err(number) => Box::leak(Box::new(ThreadRecord::new(number))),
-    };
-    RECORD.try_with(|this| this.set(record)).ok()?;
-    Some(record)
-}
+    use super::ThreadRecord;
+    use crate::sync::Ordering;
 
-struct Return;
+    thread_local! {
+        /// Null before the first use, and after the thread's end has begun. Without destructor: it can be read at any time.
+        static RECORD: Cell<*const ThreadRecord> = const { Cell::new(null()) };
+        /// Gives the record back when the thread ends.
+        static RETURN: Return = const { Return };
+    }
 
-impl Drop for Return {
-    fn drop(&mut self) {
-        if let Some(record) = this_thread() {
-            let _ = RECORD.try_with(|this| this.set(null()));
-            Free::with(|free| free.put(record));
+    /// This thread's record, if it has one.
+    #[inline]
+    pub(in super::super) fn this_thread() -> Option<&'static ThreadRecord> {
+        let record = RECORD.try_with(Cell::get).unwrap_or(null());
+        // SAFETY: null, or a record, which is never freed and never borrowed mutably.
+        unsafe { record.as_ref() }
+    }
+
+    /// This thread's record; made if it has none. `None` while the thread ends.
+    pub(in super::super) fn this_thread_or_new() -> Option<&'static ThreadRecord> {
+        this_thread().or_else(register)
+    }
+
+    #[cold]
+    fn register() -> Option<&'static ThreadRecord> {
+        // Once the destructor has run, the record could not be given back any more.
+        RETURN.try_with(|_| ()).ok()?;
+        let record = match Free::with(Free::take) {
+            Ok(record) => record,
+            // Never freed.
+            Err(number) => Box::leak(Box::new(ThreadRecord::new(number))),
+        };
+        RECORD.try_with(|this| this.set(record)).ok()?;
+        Some(record)
+    }
+
+    struct Return;
+
+    impl Drop for Return {
+        fn drop(&mut self) {
+            if let Some(record) = this_thread() {
+                let _ = RECORD.try_with(|this| this.set(null()));
+                Free::with(|free| free.put(record));
+            }
+        }
+    }
+
+    /// Records without a thread: a list that runs through them.
+    struct Free {
+        first: Option<&'static ThreadRecord>,
+        /// How many records there are, with and without a thread.
+        records: usize,
+    }
+
+    impl Free {
+        fn with<R>(act: impl FnOnce(&mut Self) -> R) -> R {
+            #[expect(
+                clippy::disallowed_types,
+                reason = "a static cannot hold one of loom's; models make their records themselves"
+            )]
+            static FREE: std::sync::Mutex<Free> = std::sync::Mutex::new(Free {
+                first: None,
+                records: 0,
+            });
+            act(&mut FREE.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
+        }
+
+        /// A record, or the number for a new one.
+        fn take(&mut self) -> Result<&'static ThreadRecord, usize> {
+            let Some(record) = self.first else {
+                self.records += 1;
+                return Err(self.records - 1);
+            };
+            let next = record.next.load(Ordering::Relaxed);
+            // SAFETY: null, or a record, as `put` has written it: never freed and never borrowed mutably.
+            self.first = unsafe { next.as_ref() };
+            Ok(record)
+        }
+
+        fn put(&mut self, record: &'static ThreadRecord) {
+            let next = self
+                .first
+                .map_or(null_mut(), |next| std::ptr::from_ref(next).cast_mut());
+            record.next.store(next, Ordering::Relaxed);
+            self.first = Some(record);
         }
     }
 }
 
-/// Records without a thread: a list that runs through them.
-struct Free {
-    first: Option<&'static ThreadRecord>,
-    /// How many records there are, with and without a thread.
-    records: usize,
-}
+/// Threads of a model: each has its record from the beginning.
+#[cfg(loom)]
+mod model {
+    use super::ThreadRecord;
 
-impl Free {
-    fn with<R>(act: impl FnOnce(&mut Self) -> R) -> R {
-        #[expect(
-            clippy::disallowed_types,
-            reason = "a static cannot hold one of loom's; models make their records themselves"
-        )]
-        static FREE: std::sync::Mutex<Free> = std::sync::Mutex::new(Free {
-            first: None,
-            records: 0,
-        });
-        act(&mut FREE.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
+    loom::thread_local! {
+        static RECORD: &'static ThreadRecord = Box::leak(Box::new(ThreadRecord::new(0)));
     }
 
-    /// A record, or the number for a new one.
-    fn take(&mut self) -> Result<&'static ThreadRecord, usize> {
-        let Some(record) = self.first else {
-            self.records += 1;
-            return Err(self.records - 1);
-        };
-        let next = record.next.load(Ordering::Relaxed);
-        // SAFETY: null, or a record, as `put` has written it: never freed and never borrowed mutably.
-        self.first = unsafe { next.as_ref() };
-        Ok(record)
+    pub(in super::super) fn this_thread() -> Option<&'static ThreadRecord> {
+        RECORD.try_with(|record| *record).ok()
     }
 
-    fn put(&mut self, record: &'static ThreadRecord) {
-        let next = self
-            .first
-            .map_or(null_mut(), |next| std::ptr::from_ref(next).cast_mut());
-        record.next.store(next, Ordering::Relaxed);
-        self.first = Some(record);
+    pub(in super::super) fn this_thread_or_new() -> Option<&'static ThreadRecord> {
+        this_thread()
     }
 }
