@@ -31,6 +31,7 @@ use unkai::{
 type Rows<T> = allocator_api2::vec::Vec<T, UnkaiGlobal>;
 type Table = HashMap<u32, u64, DefaultHashBuilder, UnkaiGlobal>;
 type Answer = Rows<(u32, u64)>;
+type Expected = Vec<(u32, u64)>;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let process = Scope::root("process").limit(64 << 20).build()?;
@@ -71,7 +72,7 @@ struct Query {
     build: fn(&Tables, &UnkaiGlobal) -> Result<Table, Stopped>,
     answer: fn(&Tables, &Table, &UnkaiGlobal) -> Result<Answer, Stopped>,
     /// The same answer by other means. None: it is expected to be refused.
-    expected: Option<fn(&Tables) -> Vec<(u32, u64)>>,
+    expected: Option<fn(&Tables) -> Expected>,
 }
 
 static QUERIES: [Query; 5] = [
@@ -421,7 +422,7 @@ impl Tables {
             state ^= state << 13;
             state ^= state >> 17;
             state ^= state << 5;
-            (u64::from(state) * u64::from(below) >> 32) as u32
+            ((u64::from(state) * u64::from(below)) >> 32) as u32
         };
         let mut customers = Rows::new_in(memory.clone());
         for id in 0..20_000 {
