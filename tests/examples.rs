@@ -245,6 +245,93 @@ fn allocator_shows_what_each_handle_holds_and_that_freed_memory_leaves() {
     );
 }
 
+#[test]
+fn query_limits_refuses_one_query_and_all_others_are_right() {
+    let output = run("query_limits", |command| command);
+    let text = succeeded(&output);
+    let queries: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("  process/"))
+        .collect();
+    let right = |line: &&&str| line.contains(" rows, right ");
+    assert_eq!(queries.iter().filter(right).count(), 4, "{text}");
+    let runaway = "process/globex/orders by country";
+    assert!(
+        queries[4].contains(runaway) && queries[4].contains(" refused "),
+        "{text}"
+    );
+
+    let (_, why) = text.split_once("Why it was refused:").unwrap();
+    let (why, trees) = why.split_once("All scopes at that moment:").unwrap();
+    let value = |lead: &str| {
+        let line = why.lines().find_map(|line| line.trim().strip_prefix(lead));
+        line.expect(lead).trim()
+    };
+    assert_eq!(value("no room in"), runaway);
+    assert_eq!(value("asked by"), format!("{runaway}/joined rows"));
+    let (limit, used) = (bytes_of(value("limit")), bytes_of(value("in use")));
+    let requested = bytes_of(value("asked for").strip_suffix(" more").unwrap());
+    assert_eq!(limit, 8.0 * 1024.0 * 1024.0);
+    assert!(used <= limit && used + requested > limit, "{why}");
+    assert!(value("held by").ends_with("joined rows"), "{why}");
+
+    let (then, now) = trees.split_once("All scopes when everything is").unwrap();
+    let rows = |tree: &str| -> Vec<(String, f64, u64)> {
+        let is_row = |line: &&str| line.contains(" B ") || line.contains("iB ");
+        let rows = tree.lines().filter(is_row);
+        rows.map(scope_row).collect()
+    };
+    let runaway = rows(then)
+        .into_iter()
+        .find(|row| row.0 == "orders by country");
+    let (_, held, refused) = runaway.unwrap();
+    assert_eq!((held, refused), (used, 1), "{then}");
+    let process = rows(then).into_iter().find(|row| row.0 == "process");
+    assert!(
+        process.unwrap().1 > held,
+        "the others hold something\n{then}"
+    );
+    assert!(rows(now).iter().all(|row| row.1 == 0.0), "{now}");
+    assert!(rows(now).len() >= 8, "{now}");
+    assert!(text.ends_with("none has leaked.\n"), "{text}");
+}
+
+/// `    name of scope    4.5 MiB    8.0 MiB    4.5 MiB    1` as the name, what is in use, and how often it refused.
+fn scope_row(line: &str) -> (String, f64, u64) {
+    let columns: Vec<&str> = line.split("  ").map(str::trim).collect();
+    let columns: Vec<&str> = columns.into_iter().filter(|c| !c.is_empty()).collect();
+    let [name, used, _, _, refused] = columns[..] else {
+        panic!("a row of five columns, not {line:?}");
+    };
+    (name.to_owned(), bytes_of(used), refused.parse().unwrap())
+}
+
+#[test]
+fn cache_reclaim_lets_the_query_in_and_refills_the_cache() {
+    let output = run("cache_reclaim", |command| command);
+    let text = succeeded(&output);
+    let row = |lead: &str| -> (f64, f64, usize) {
+        let line = text.lines().find_map(|line| line.strip_prefix(lead));
+        let words: Vec<&str> = line.expect(lead).split_whitespace().collect();
+        let bytes = |at: usize| bytes_of(&words[at..at + 2].join(" "));
+        (bytes(0), bytes(2), words[4].parse().unwrap())
+    };
+    let full = row("the whole file is cached");
+    let query = row("the query has its 8 MiB");
+    let scanned = row("the query has read the file");
+    let refilled = row("the file was read once more");
+    let mib = 1024.0 * 1024.0;
+    assert_eq!(full.2, 512, "{text}");
+    assert!(query.2 < full.2 / 2 && query.1 < full.1 / 2.0, "{text}");
+    for (process, cache, _) in [query, scanned] {
+        assert!(process <= 12.0 * mib, "{text}");
+        assert!((process - cache - 8.0 * mib).abs() < 0.02 * mib, "{text}");
+    }
+    assert_eq!(refilled, full, "{text}");
+    assert!(text.contains(", which is right."), "{text}");
+    assert!(text.ends_with("Everything is given back.\n"), "{text}");
+}
+
 /// Runs an example to its end.
 fn run(example: &str, arguments: impl FnOnce(&mut Command) -> &mut Command) -> Output {
     let test = std::env::current_exe().unwrap();

@@ -1,9 +1,13 @@
 //! The tests of the crate that may share a process.
 #![cfg_attr(feature = "nightly", feature(allocator_api, btreemap_alloc))]
 
+mod aborts;
+#[cfg(not(feature = "nightly"))]
+mod arenas;
 #[cfg(not(feature = "nightly"))]
 mod collections;
 mod forwarding;
+mod limits;
 mod model;
 mod sharing;
 #[cfg(feature = "nightly")]

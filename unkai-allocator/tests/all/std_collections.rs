@@ -1,8 +1,15 @@
-//! Collections of std, with the feature `nightly`.
+//! Collections of std, with the feature `nightly`: what they hold is charged exactly, and a limit refuses through their
+//! fallible methods and harms nothing. A `BTreeMap` has none.
 
+use std::alloc::Global;
 use std::collections::{BTreeMap, VecDeque};
 
-use unkai_allocator::{Unkai, UnkaiGlobal};
+use unkai_allocator::{Scope, Unkai, UnkaiGlobal, last_refusal};
+
+fn limited(limit: usize) -> (UnkaiGlobal, Scope) {
+    let scope = Scope::root("limited").limit(limit).build().unwrap();
+    (Unkai::in_scope(Global, &scope), scope)
+}
 
 #[test]
 fn a_vec_with_room_for_ten_thousand_words_reports_80000() {
@@ -56,4 +63,77 @@ fn boxes_report_the_size_of_what_they_hold() {
     assert_eq!((handle.usage().bytes, handle.usage().blocks), (1000, 10));
     drop(boxes);
     assert_eq!((handle.usage().bytes, handle.usage().blocks), (0, 0));
+}
+
+#[test]
+fn a_vec_at_its_limit_keeps_its_elements_and_grows_again_when_there_is_room() {
+    let (handle, scope) = limited(10_000);
+    let other: Vec<u8, _> = Vec::with_capacity_in(5000, handle.clone());
+    let mut words: Vec<u64, _> = Vec::new_in(handle);
+    while words.try_reserve(1).is_ok() {
+        words.push(words.len() as u64);
+        assert_eq!(scope.used(), 5000 + 8 * words.capacity());
+    }
+    // 512 words fit beside the other vector, and 1024 do not.
+    assert!(words.iter().copied().eq(0..512));
+    assert_eq!(last_refusal().unwrap().requested(), 8 * 512);
+    drop(other);
+    assert!(words.try_reserve(1).is_ok());
+    words.push(512);
+    assert!(words.iter().copied().eq(0..513));
+    assert_eq!((scope.used(), scope.usage().blocks), (8192, 1));
+    drop(words);
+    assert_eq!((scope.used(), scope.usage().blocks), (0, 0));
+}
+
+#[test]
+fn a_deque_at_its_limit_keeps_its_elements_and_grows_again_when_there_is_room() {
+    let (handle, scope) = limited(10_000);
+    let other: VecDeque<u8, _> = VecDeque::with_capacity_in(5000, handle.clone());
+    let mut words: VecDeque<u64, _> = VecDeque::new_in(handle);
+    while words.try_reserve(1).is_ok() {
+        words.push_front(words.len() as u64);
+        assert_eq!(scope.used(), 5000 + 8 * words.capacity());
+    }
+    assert!(words.iter().rev().copied().eq(0..512));
+    drop(other);
+    assert!(words.try_reserve(1).is_ok());
+    words.push_front(512);
+    assert!(words.iter().rev().copied().eq(0..513));
+    assert_eq!((scope.used(), scope.usage().blocks), (8192, 1));
+    drop(words);
+    assert_eq!((scope.used(), scope.usage().blocks), (0, 0));
+}
+
+#[test]
+fn as_many_boxes_fit_a_limit_as_it_has_room_for() {
+    let (handle, scope) = limited(1000);
+    let new = |n: u8| Box::try_new_in([n; 96], handle.clone());
+    let mut boxes: Vec<_> = (0..).map_while(|n| new(n).ok()).collect();
+    assert_eq!((boxes.len(), scope.used()), (10, 960));
+    assert!(boxes.iter().zip(0..).all(|(bytes, n)| **bytes == [n; 96]));
+    boxes.remove(3);
+    boxes.push(new(99).unwrap());
+    assert!(new(100).is_err());
+    drop(boxes);
+    assert_eq!((scope.used(), scope.usage().blocks), (0, 0));
+}
+
+#[test]
+fn a_tree_takes_what_there_is_room_for_and_goes_on_after_a_refusal_elsewhere() {
+    let (handle, scope) = limited(100_000);
+    let mut map = BTreeMap::new_in(handle.clone());
+    for n in 0..1000_u64 {
+        map.insert(n, n * n);
+    }
+    // What it will need is asked for ahead, where an answer is possible: `insert` gives none.
+    assert!(scope.headroom() < Some(90_000));
+    assert!(Box::try_new_in([0_u8; 90_000], handle).is_err());
+    for n in 1000..2000_u64 {
+        map.insert(n, n * n);
+    }
+    assert!(map.iter().all(|(n, square)| n * n == *square));
+    assert!(scope.peak() <= 100_000);
+    map.clear();
+    assert_eq!((scope.used(), scope.usage().blocks), (0, 0));
 }
