@@ -183,6 +183,12 @@ impl Pair {
         id
     }
 
+    /// Guarantees are nested three times at most: see `Scope::peak`.
+    fn depth(&self, id: usize) -> usize {
+        let parent = self.model.nodes[&id].parent;
+        parent.map_or(0, |parent| 1 + self.depth(parent))
+    }
+
     fn any(&mut self) -> usize {
         let place = self.random.below(self.scopes.len());
         *self.scopes.keys().nth(place).unwrap()
@@ -209,11 +215,8 @@ impl Pair {
     fn create(&mut self) {
         let parent = self.any();
         let limit = self.limit();
-        let min = if self.random.below(3) == 0 {
-            self.random.size()
-        } else {
-            0
-        };
+        let guaranteed = self.depth(parent) < 3 && self.random.below(3) == 0;
+        let min = if guaranteed { self.random.size() } else { 0 };
         let built = self.scopes[&parent]
             .child("child")
             .limit(limit)
@@ -261,7 +264,7 @@ impl Pair {
 
     fn set_min(&mut self) {
         let id = self.any();
-        let min = if self.random.below(2) == 0 {
+        let min = if self.depth(id) > 3 || self.random.below(2) == 0 {
             0
         } else {
             self.random.size()

@@ -149,7 +149,8 @@ impl Scope {
 
     /// The most bytes that were ever used at the same time, here and below; guarantees below count as used.
     ///
-    /// Never too low, and never with a request that was refused. Too high by 1/64 at most, and by what other threads that
+    /// Never too low, and never with a request that was refused (but above three nested guarantees with one that the inner
+    /// allocator refused). Too high by 1/64 at most, and by what other threads that
     /// charged at that very moment drew ahead: 32 KiB each.
     pub fn peak(&self) -> usize {
         self.node.level.peak.load(Ordering::Acquire)

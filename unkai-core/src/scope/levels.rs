@@ -26,7 +26,7 @@ use crate::sync::Ordering;
 #[must_use = "bytes that are taken are settled or cancelled"]
 pub(super) struct Raised {
     /// From the scope upwards. They get fewer above a scope whose guarantee has paid for a part.
-    runs: [Run; 2],
+    runs: [Run; 4],
 }
 
 /// Neighbouring levels with the same number of bytes that are not sure.
@@ -42,7 +42,8 @@ impl Raised {
         self.runs[0].bytes
     }
 
-    /// Notes the next level. False if it cannot be remembered, above two guarantees that have paid: then its bytes are sure.
+    /// Notes the next level. False if it cannot be remembered, above three guarantees that have paid: then its bytes
+    /// count as sure.
     fn note(&mut self, bytes: usize) -> bool {
         let mut runs = self.runs.iter_mut();
         match runs.find(|run| run.bytes == bytes || run.levels == 0) {
