@@ -5,12 +5,12 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
+#[cfg(feature = "async")]
+use std::{future::Future, pin::Pin, task::Context};
 
 use super::charge::Decided;
 use super::guarded;
