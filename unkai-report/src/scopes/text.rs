@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!       used     limit     full            peak  blocks  scope
-//!   44.0 MiB  64.0 MiB   68.8 % ███▍   52.0 MiB     107  search  · high 48.0 MiB, reached once
+//!   44.0 MiB  64.0 MiB   68.8 % ███▌   52.0 MiB     107  search  · high 48.0 MiB, reached once
 //!   30.0 MiB                           30.0 MiB       1  ├─ import
 //!   12.0 MiB  12.0 MiB  100.0 % █████  12.0 MiB     105  ├─ tenant 7  · refused 3 times · 2 waiting
 //! ≤ 12.0 MiB                                             │  └─ … 93 scopes
