@@ -27,6 +27,7 @@
 
 mod convert;
 mod error;
+pub(crate) mod schema;
 mod sites;
 mod status;
 mod wire;
@@ -36,7 +37,8 @@ use std::io;
 pub use error::ReadError;
 
 use crate::report::Report;
-use wire::{Document, Head};
+use schema::Schema;
+use wire::Document;
 
 /// How to write a document.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,13 +68,7 @@ impl Options {
 /// Those of `out`. [`Unsupported`](io::ErrorKind::Unsupported) if the snapshot comes from a later version of
 /// unkai-core and has something that the schema has no name for.
 pub fn write(report: &Report, options: &Options, out: &mut impl io::Write) -> io::Result<()> {
-    let document = convert::to_document(report)?;
-    if options.pretty {
-        serde_json::to_writer_pretty(&mut *out, &document)?;
-    } else {
-        serde_json::to_writer(&mut *out, &document)?;
-    }
-    out.write_all(b"\n")
+    schema::write(&convert::to_document(report)?, options, out)
 }
 
 /// Reads a document of the [schema](self). The report equals the one that was written.
@@ -94,32 +90,13 @@ pub fn write(report: &Report, options: &Options, out: &mut impl io::Write) -> io
 /// assert_eq!(json::read(&document[..])?, report);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn read(mut input: impl io::Read) -> Result<Report, ReadError> {
-    let mut text = Vec::new();
-    input.read_to_end(&mut text).map_err(ReadError::Io)?;
-    let head: Head = serde_json::from_slice(&text).map_err(|error| match error.classify() {
-        // Valid JSON as far as it goes, but a list, a number or the like.
-        serde_json::error::Category::Data => ReadError::NotAProfile,
-        _ => ReadError::from(error),
-    })?;
-    if head.schema.as_str() != Some(SCHEMA) {
-        return Err(ReadError::NotAProfile);
-    }
-    match head.version.as_u64() {
-        Some(VERSION) => {}
-        Some(found) if found > VERSION => {
-            return Err(ReadError::NewerVersion {
-                found,
-                supported: VERSION,
-            });
-        }
-        _ => return Err(ReadError::malformed("version", "not a version number")),
-    }
-    let document: Document = serde_json::from_slice(&text)?;
+pub fn read(input: impl io::Read) -> Result<Report, ReadError> {
+    let document: Document = HEAP_PROFILE.read(input)?;
     convert::from_document(&document)
 }
 
-/// The value of `schema` in every document.
-const SCHEMA: &str = "unkai.heap-profile";
-/// The version that is written, and the latest that is read.
-const VERSION: u64 = 1;
+const HEAP_PROFILE: Schema = Schema {
+    name: "unkai.heap-profile",
+    version: 1,
+    what: "heap profile",
+};

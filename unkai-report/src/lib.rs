@@ -1,4 +1,4 @@
-//! Heap reports from unkai snapshots.
+//! Heap reports from unkai snapshots, and dumps of its trees of scopes.
 //!
 //! You bring a [`Snapshot`](unkai_core::Snapshot) and something to write to. [`Report`] adds names to the numbers, once;
 //! each format is a module with a function `write(report, options, out)` and its own `Options`:
@@ -8,6 +8,7 @@
 //! | [`text`] | people, in a terminal | |
 //! | [`folded`] | flame graph tools | |
 //! | [`json`] (feature `json`, on by default) | programs, and other machines | [`json::read`] |
+//! | [`scopes`] | trees of scopes, which need no names: text, JSON, and metrics (feature `prometheus`) | [`scopes::json::read`] |
 //!
 //! ```
 //! use std::time::SystemTime;
@@ -53,6 +54,7 @@ mod trim;
 pub mod folded;
 #[cfg(feature = "json")]
 pub mod json;
+pub mod scopes;
 pub mod text;
 pub mod units;
 

@@ -7,7 +7,7 @@
 mod call_tree;
 mod durations;
 mod head;
-mod layout;
+pub(crate) mod layout;
 mod losses;
 mod sampling;
 mod tables;

@@ -6,15 +6,15 @@ use unkai_core::Snapshot;
 
 use super::error::ReadError;
 use super::wire::Document;
-use super::{SCHEMA, VERSION, sites, status};
+use super::{HEAP_PROFILE, sites, status};
 use crate::report::Report;
 
 pub(super) fn to_document(report: &Report) -> io::Result<Document> {
     let snapshot = report.snapshot();
     let addresses = sites::addresses(report);
     Ok(Document {
-        schema: SCHEMA.to_owned(),
-        version: VERSION,
+        schema: HEAP_PROFILE.name.to_owned(),
+        version: HEAP_PROFILE.version,
         taken_at: status::moment(snapshot.taken_at),
         uptime: status::span(snapshot.uptime),
         window: snapshot.window.map(status::span),

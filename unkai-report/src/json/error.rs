@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::{fmt, io};
 
-/// Why [`read`](super::read) gave no report.
+/// Why a document could not be read: by [`read`](super::read), or by [`scopes::json::read`](crate::scopes::json::read).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ReadError {
@@ -16,8 +16,11 @@ pub enum ReadError {
         /// What is wrong there.
         reason: String,
     },
-    /// The document is JSON, but not a heap profile by unkai.
-    NotAProfile,
+    /// The document is JSON, but not what was to be read.
+    OtherDocument {
+        /// What that was: `heap profile` or `scope tree`.
+        expected: &'static str,
+    },
     /// A later version of unkai wrote the document.
     NewerVersion {
         /// Version of the document.
@@ -39,14 +42,16 @@ impl ReadError {
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io(_) => write!(f, "the profile could not be read"),
+            Self::Io(_) => write!(f, "the document could not be read"),
             Self::Malformed { position, reason } => {
-                write!(f, "the profile is damaged at {position}: {reason}")
+                write!(f, "the document is damaged at {position}: {reason}")
             }
-            Self::NotAProfile => write!(f, "this JSON document is not an unkai heap profile"),
+            Self::OtherDocument { expected } => {
+                write!(f, "this JSON document is not an unkai {expected}")
+            }
             Self::NewerVersion { found, supported } => write!(
                 f,
-                "the profile has version {found}, but this unkai reads versions up to {supported}"
+                "the document has version {found}, but this unkai reads versions up to {supported}"
             ),
         }
     }

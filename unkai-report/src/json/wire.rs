@@ -6,15 +6,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// The fields that tell what a document is.
-#[derive(Deserialize)]
-pub(super) struct Head {
-    #[serde(default)]
-    pub(super) schema: serde_json::Value,
-    #[serde(default)]
-    pub(super) version: serde_json::Value,
-}
-
 #[derive(Serialize, Deserialize)]
 pub(super) struct Document {
     pub(super) schema: String,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use unkai_core::{DURATION_BUCKETS, DurationHistogram};
 
 use super::Options;
-use super::layout::{fit, heading};
+use super::layout::{bar, fit, heading};
 use crate::sites::{SiteGroup, add_durations};
 use crate::units::{count, duration, share};
 
@@ -180,19 +180,6 @@ fn short(bound: Duration) -> String {
     }
 }
 
-/// A bar of `width` columns for a share of 1, in eighths of a column. Anything above zero is visible.
-fn bar(share: f64, width: usize) -> String {
-    if share.is_nan() || share <= 0.0 {
-        return String::new();
-    }
-    let eighths = ((share.min(1.0) * width as f64 * 8.0).round() as usize).max(1);
-    let mut bar = "█".repeat(eighths / 8);
-    if let Some(rest) = (eighths % 8).checked_sub(1) {
-        bar.push(['▏', '▎', '▍', '▌', '▋', '▊', '▉'][rest]);
-    }
-    bar
-}
-
 const BUCKETS_PER_ROW: usize = 3;
 const ROWS: usize = (DURATION_BUCKETS - 1).div_ceil(BUCKETS_PER_ROW);
 const LABEL_WIDTH: usize = 14;
@@ -227,16 +214,5 @@ mod tests {
         assert_eq!(below(&histogram, 0.5), "< 1.02 µs");
         histogram.buckets[DURATION_BUCKETS - 1] = 9.0;
         assert_eq!(below(&histogram, 0.5), "> 19.5 h");
-    }
-
-    #[test]
-    fn bars_stay_within_their_width_for_any_number() {
-        assert_eq!(bar(1.0, 4), "████");
-        assert_eq!(bar(0.5, 3), "█▌");
-        assert_eq!(bar(1e-9, 4), "▏");
-        for share in [f64::NAN, f64::NEG_INFINITY, -1.0, 0.0] {
-            assert_eq!(bar(share, 4), "");
-        }
-        assert_eq!(bar(f64::INFINITY, 4), "████");
     }
 }

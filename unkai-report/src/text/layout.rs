@@ -1,4 +1,4 @@
-//! Headings, wrapped paragraphs and paths that fit.
+//! Headings, wrapped paragraphs, bars, and paths that fit.
 
 use std::io;
 
@@ -91,9 +91,22 @@ pub(super) fn error(estimate: &Estimate) -> String {
 }
 
 /// `1 site`, `2 sites`.
-pub(super) fn plural(count: u64, noun: &str) -> String {
+pub(crate) fn plural(count: u64, noun: &str) -> String {
     let ending = if count == 1 { "" } else { "s" };
     format!("{} {noun}{ending}", units::digits(count))
+}
+
+/// A bar of `width` columns for a share of 1, in eighths of a column. Anything above zero is visible.
+pub(crate) fn bar(share: f64, width: usize) -> String {
+    if share.is_nan() || share <= 0.0 {
+        return String::new();
+    }
+    let eighths = ((share.min(1.0) * width as f64 * 8.0).round() as usize).max(1);
+    let mut bar = "█".repeat(eighths / 8);
+    if let Some(rest) = (eighths % 8).checked_sub(1) {
+        bar.push(['▏', '▎', '▍', '▌', '▋', '▊', '▉'][rest]);
+    }
+    bar
 }
 
 #[cfg(test)]
@@ -133,5 +146,16 @@ mod tests {
         for width in 1..60 {
             assert!(fit(name, width).chars().count() <= width, "{width}");
         }
+    }
+
+    #[test]
+    fn bars_stay_within_their_width_for_any_number() {
+        assert_eq!(bar(1.0, 4), "████");
+        assert_eq!(bar(0.5, 3), "█▌");
+        assert_eq!(bar(1e-9, 4), "▏");
+        for share in [f64::NAN, f64::NEG_INFINITY, -1.0, 0.0] {
+            assert_eq!(bar(share, 4), "");
+        }
+        assert_eq!(bar(f64::INFINITY, 4), "████");
     }
 }

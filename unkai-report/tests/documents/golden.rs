@@ -9,7 +9,7 @@ use unkai_report::{Report, folded, text};
 
 use crate::samples;
 
-fn check(name: &str, actual: &[u8]) {
+pub(crate) fn check(name: &str, actual: &[u8]) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/golden")
         .join(name);

@@ -214,7 +214,12 @@ fn other_documents_are_told_apart() {
     ] {
         let error = json::read(other.as_bytes()).expect_err("not a profile");
         assert!(
-            matches!(error, ReadError::NotAProfile),
+            matches!(
+                error,
+                ReadError::OtherDocument {
+                    expected: "heap profile"
+                }
+            ),
             "{other}: {error:?}"
         );
     }
@@ -232,7 +237,7 @@ fn other_documents_are_told_apart() {
     );
     assert_eq!(
         error.to_string(),
-        "the profile has version 2, but this unkai reads versions up to 1"
+        "the document has version 2, but this unkai reads versions up to 1"
     );
     assert_eq!(
         malformed_at("{\"schema\": \"unkai.heap-profile\"}"),

@@ -4,4 +4,5 @@ mod golden;
 #[cfg(feature = "json")]
 mod json;
 mod samples;
+mod scopes;
 mod text;

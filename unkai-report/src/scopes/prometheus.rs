@@ -1,0 +1,372 @@
+//! A tree of scopes as metrics for Prometheus, in the text format of OpenMetrics.
+//!
+//! | metric | is |
+//! |---|---|
+//! | `unkai_scope_used_bytes` | bytes in use, here and below |
+//! | `unkai_scope_reserved_bytes` | bytes granted: in use, in stocks, and guaranteed |
+//! | `unkai_scope_limit_bytes` | the limit, where there is one |
+//! | `unkai_scope_peak_bytes` | the most bytes used at the same time |
+//! | `unkai_scope_blocks` | blocks and reservations, here and below |
+//! | `unkai_scope_waiting` | requests that wait at this scope now |
+//! | `unkai_scope_refused_total` | requests that its limit refused |
+//! | `unkai_scope_high_total` | how often it rose to its `high` |
+//! | `unkai_scope_reclaimed_bytes_total` | bytes that reclaimers said they freed because it had no room |
+//! | `unkai_scope_waits_total`, `unkai_scope_waited_seconds_total` | requests that waited at it, and how long together |
+//! | `unkai_scope_omitted_scopes`, `unkai_scope_omitted_reserved_bytes` | children that the bounds of the snapshot leave out, where there are any: how many, and bytes granted to them |
+//!
+//! The one label is `scope`, the path. A value includes the scopes below: add up scopes of one level only.
+//!
+//! # Scopes of the same path
+//! There is one series for a path, so their number stays small where a thousand queries are called `query`. Its value is
+//! the sum over all scopes of that path, with these particulars:
+//!
+//! * The limit is the sum of the limits, 0 for a scope that is closed. If any of them has no limit, there is no value: the
+//!   sum would be no limit of theirs.
+//! * The peak is the sum of the peaks: they need not have been at the same time, so it may be too high.
+//! * Scopes that the bounds leave out are in the omitted ones of their parent, not in the sum. Where the parts are small,
+//!   take the snapshot with a higher [`top`](unkai_core::Bounds::top): series do not become more by it.
+//! * A counter loses what a scope has counted when that scope is dropped, or left out. Prometheus takes that for a
+//!   restart, and its `rate` is then too high: it is right for scopes that stay, as processes and tenants do. What a
+//!   short-lived scope could not have is mostly refused by a limit above it, and counted there.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+use std::{fmt, io};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::{Registry, Unit};
+use unkai_core::{ScopeSnapshot, TreeSnapshot};
+
+/// The media type of what is written, for an HTTP header `Content-Type`.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// How to write metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    end: bool,
+}
+
+impl Options {
+    /// A whole document.
+    pub const fn new() -> Self {
+        Self { end: true }
+    }
+
+    /// Whether to write the line `# EOF`, which ends a document. Without it, other metrics of the program may follow.
+    #[must_use]
+    pub const fn end(mut self, end: bool) -> Self {
+        self.end = end;
+        self
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Writes the metrics of the tree.
+///
+/// Takes memory for the text, and for the sums of each path, while it runs.
+///
+/// # Errors
+/// Those of `out`.
+///
+/// ```
+/// use unkai_core::{Bounds, Scope};
+/// use unkai_report::scopes::prometheus;
+///
+/// let process = Scope::root("process").limit(1 << 20).build()?;
+/// let queries = [process.child("query").build()?, process.child("query").build()?];
+/// let rows = [queries[0].try_reserve(5000)?, queries[1].try_reserve(700)?];
+///
+/// let mut out = Vec::new();
+/// let snapshot = process.snapshot(Bounds::new());
+/// prometheus::write(&snapshot, &prometheus::Options::new(), &mut out)?;
+/// let out = String::from_utf8(out)?;
+/// assert!(out.contains("\nunkai_scope_used_bytes{scope=\"process/query\"} 5700\n"));
+/// assert!(out.ends_with("# EOF\n"));
+/// # drop(rows);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn write(
+    snapshot: &TreeSnapshot,
+    options: &Options,
+    out: &mut impl io::Write,
+) -> io::Result<()> {
+    let text = encode(snapshot.scopes(), options).map_err(io::Error::other)?;
+    out.write_all(text.as_bytes())
+}
+
+fn encode(scopes: &[ScopeSnapshot], options: &Options) -> Result<String, fmt::Error> {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Paths::of(scopes)));
+    let mut text = String::new();
+    encode_registry(&mut text, &registry)?;
+    if options.end {
+        encode_eof(&mut text)?;
+    }
+    Ok(text)
+}
+
+/// The sums for each path.
+#[derive(Debug)]
+struct Paths(BTreeMap<String, Sums>);
+
+/// What scopes of the same path hold together. None of them is below another: a path is longer than those above it.
+#[derive(Clone, Debug)]
+struct Sums {
+    used: u64,
+    reserved: u64,
+    limit: Option<u64>,
+    peak: u64,
+    blocks: u64,
+    waiting: u64,
+    refused: u64,
+    high: u64,
+    reclaimed_bytes: u64,
+    waits: u64,
+    waited: Duration,
+    omitted_scopes: u64,
+    omitted_reserved: u64,
+}
+
+impl Paths {
+    fn of(scopes: &[ScopeSnapshot]) -> Self {
+        let mut paths = BTreeMap::<String, Sums>::new();
+        for scope in scopes {
+            match paths.get_mut(scope.path()) {
+                Some(sums) => sums.add(scope),
+                None => {
+                    paths.insert(scope.path().to_owned(), Sums::of(scope));
+                }
+            }
+        }
+        Self(paths)
+    }
+}
+
+impl Sums {
+    fn of(scope: &ScopeSnapshot) -> Self {
+        Self {
+            used: scope.used as u64,
+            reserved: scope.reserved as u64,
+            limit: scope.limit.map(|bytes| bytes as u64),
+            peak: scope.peak as u64,
+            blocks: scope.blocks as u64,
+            waiting: scope.waiting as u64,
+            refused: scope.refused,
+            high: scope.high_events,
+            reclaimed_bytes: scope.reclaimed_bytes,
+            waits: scope.waits,
+            waited: scope.waited,
+            omitted_scopes: scope.omitted.scopes as u64,
+            omitted_reserved: scope.omitted.reserved as u64,
+        }
+    }
+
+    fn add(&mut self, scope: &ScopeSnapshot) {
+        let other = Self::of(scope);
+        let sum = |sum: &mut u64, part: u64| *sum = sum.saturating_add(part);
+        sum(&mut self.used, other.used);
+        sum(&mut self.reserved, other.reserved);
+        let limits = self.limit.zip(other.limit);
+        self.limit = limits.map(|(one, other)| one.saturating_add(other));
+        sum(&mut self.peak, other.peak);
+        sum(&mut self.blocks, other.blocks);
+        sum(&mut self.waiting, other.waiting);
+        sum(&mut self.refused, other.refused);
+        sum(&mut self.high, other.high);
+        sum(&mut self.reclaimed_bytes, other.reclaimed_bytes);
+        sum(&mut self.waits, other.waits);
+        self.waited = self.waited.saturating_add(other.waited);
+        sum(&mut self.omitted_scopes, other.omitted_scopes);
+        sum(&mut self.omitted_reserved, other.omitted_reserved);
+    }
+}
+
+/// A family of series, one for each path that has a value.
+struct Metric {
+    /// Without the unit, and the `_total` of counters: the encoder adds them.
+    name: &'static str,
+    unit: Option<Unit>,
+    help: &'static str,
+    value: Value,
+}
+
+enum Value {
+    Gauge(fn(&Sums) -> Option<u64>),
+    Counter(fn(&Sums) -> u64),
+    Seconds(fn(&Sums) -> Duration),
+}
+
+const METRICS: [Metric; 13] = [
+    Metric {
+        name: "unkai_scope_used",
+        unit: Some(Unit::Bytes),
+        help: "Bytes in use, here and below.",
+        value: Value::Gauge(|sums| Some(sums.used)),
+    },
+    Metric {
+        name: "unkai_scope_reserved",
+        unit: Some(Unit::Bytes),
+        help: "Bytes granted, here and below: in use, in stocks, and guaranteed.",
+        value: Value::Gauge(|sums| Some(sums.reserved)),
+    },
+    Metric {
+        name: "unkai_scope_limit",
+        unit: Some(Unit::Bytes),
+        help: "The limit of the scope.",
+        value: Value::Gauge(|sums| sums.limit),
+    },
+    Metric {
+        name: "unkai_scope_peak",
+        unit: Some(Unit::Bytes),
+        help: "The most bytes used at the same time, here and below.",
+        value: Value::Gauge(|sums| Some(sums.peak)),
+    },
+    Metric {
+        name: "unkai_scope_blocks",
+        unit: None,
+        help: "Blocks and reservations, here and below.",
+        value: Value::Gauge(|sums| Some(sums.blocks)),
+    },
+    Metric {
+        name: "unkai_scope_waiting",
+        unit: None,
+        help: "Requests that wait at the scope now.",
+        value: Value::Gauge(|sums| Some(sums.waiting)),
+    },
+    Metric {
+        name: "unkai_scope_refused",
+        unit: None,
+        help: "Requests that the limit of the scope refused.",
+        value: Value::Counter(|sums| sums.refused),
+    },
+    Metric {
+        name: "unkai_scope_high",
+        unit: None,
+        help: "How often the scope rose to its level high.",
+        value: Value::Counter(|sums| sums.high),
+    },
+    Metric {
+        name: "unkai_scope_reclaimed",
+        unit: Some(Unit::Bytes),
+        help: "Bytes that reclaimers freed because the scope had no room.",
+        value: Value::Counter(|sums| sums.reclaimed_bytes),
+    },
+    Metric {
+        name: "unkai_scope_waits",
+        unit: None,
+        help: "Requests that waited at the scope.",
+        value: Value::Counter(|sums| sums.waits),
+    },
+    Metric {
+        name: "unkai_scope_waited",
+        unit: Some(Unit::Seconds),
+        help: "How long requests waited at the scope, together.",
+        value: Value::Seconds(|sums| sums.waited),
+    },
+    Metric {
+        name: "unkai_scope_omitted_scopes",
+        unit: None,
+        help: "Scopes directly below that are left out of these metrics.",
+        value: Value::Gauge(|sums| Some(sums.omitted_scopes).filter(|&scopes| scopes > 0)),
+    },
+    Metric {
+        name: "unkai_scope_omitted_reserved",
+        unit: Some(Unit::Bytes),
+        help: "Bytes granted to scopes below that are left out of these metrics.",
+        value: Value::Gauge(|sums| Some(sums.omitted_reserved).filter(|_| sums.omitted_scopes > 0)),
+    },
+];
+
+impl Collector for Paths {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        for metric in METRICS {
+            if !self.0.values().any(|sums| metric.has_value(sums)) {
+                continue;
+            }
+            let mut family = encoder.encode_descriptor(
+                metric.name,
+                metric.help,
+                metric.unit.as_ref(),
+                metric.kind(),
+            )?;
+            for (path, sums) in &self.0 {
+                let labels = [("scope", path.as_str())];
+                metric.encode(sums, family.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Metric {
+    fn kind(&self) -> MetricType {
+        match self.value {
+            Value::Gauge(_) => MetricType::Gauge,
+            Value::Counter(_) | Value::Seconds(_) => MetricType::Counter,
+        }
+    }
+
+    fn has_value(&self, sums: &Sums) -> bool {
+        match self.value {
+            Value::Gauge(value) => value(sums).is_some(),
+            Value::Counter(_) | Value::Seconds(_) => true,
+        }
+    }
+
+    /// Writes one series, if it has a value.
+    fn encode(&self, sums: &Sums, mut series: MetricEncoder<'_>) -> fmt::Result {
+        match self.value {
+            Value::Gauge(value) => match value(sums) {
+                Some(value) => series.encode_gauge(&value),
+                None => Ok(()),
+            },
+            Value::Counter(value) => {
+                series.encode_counter::<NoLabelSet, _, u64>(&value(sums), None)
+            }
+            Value::Seconds(value) => {
+                let seconds = value(sums).as_secs_f64();
+                series.encode_counter::<NoLabelSet, _, u64>(&seconds, None)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use unkai_core::{Bounds, Scope};
+
+    use super::*;
+
+    #[test]
+    fn no_sum_is_too_large_and_durations_are_in_seconds() {
+        let scope = Scope::root("root").limit(usize::MAX - 1).build();
+        let scope = scope.expect("nothing is guaranteed");
+        let mut numbers = scope.snapshot(Bounds::new()).scopes()[0].clone();
+        numbers.used = usize::MAX;
+        numbers.refused = u64::MAX;
+        numbers.waiting = 2;
+        numbers.waits = 3;
+        numbers.waited = Duration::from_millis(750);
+        let twice = |bytes: usize| (bytes as u64).saturating_mul(2);
+        let text = encode(&[numbers.clone(), numbers], &Options::new()).expect("a String takes it");
+        for (name, value) in [
+            ("used_bytes", twice(usize::MAX).to_string()),
+            ("limit_bytes", twice(usize::MAX - 1).to_string()),
+            ("waiting", "4".to_owned()),
+            ("refused_total", u64::MAX.to_string()),
+            ("waits_total", "6".to_owned()),
+            ("waited_seconds_total", "1.5".to_owned()),
+        ] {
+            let expected = format!("\nunkai_scope_{name}{{scope=\"root\"}} {value}\n");
+            assert!(text.contains(&expected), "{expected} is not in {text}");
+        }
+    }
+}
