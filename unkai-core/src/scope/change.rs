@@ -100,7 +100,9 @@ impl Scope {
             node.level.limit.store(0, Ordering::Relaxed);
             node.level.min.store(0, Ordering::Relaxed);
             node.close_stocks_below();
-            node.return_excess_credit();
+            if let Some(parent) = node.parent() {
+                parent.lower(node.take_excess_credit());
+            }
         }
         node.tell();
         let bytes = node.used();
@@ -119,45 +121,45 @@ impl Scope {
 impl Node {
     pub(super) fn set_min(&self, min: usize) -> Result<(), Refusal> {
         let level = &self.level;
-        let (before, missing) = {
-            let mut held = self.tree.gate.hold();
-            held.alone_under(self);
-            // From here on, what this scope gives back stays in its credit until the guarantee is met.
-            let before = level.min.swap(min, Ordering::Relaxed);
-            let granted = level.held.load(Ordering::Relaxed) + level.credit.load(Ordering::Relaxed);
-            (before, min.saturating_sub(granted))
-        };
-        let mut result = Ok(());
-        if missing > 0
-            && let Some(parent) = self.parent()
-        {
-            match parent.obtain(missing, true) {
-                Ok(raised) => {
-                    level.credit.fetch_add(missing, Ordering::AcqRel);
-                    parent.settle(raised);
+        // Taken from the level above, and not yet in the credit.
+        let mut in_hand = 0;
+        loop {
+            let missing = {
+                let mut held = self.tree.gate.hold();
+                held.alone_under(self);
+                self.empty_stocks_below(std::ptr::null());
+                let held = level.held.load(Ordering::Relaxed);
+                let granted = held + level.credit.load(Ordering::Relaxed);
+                let due = match self.parent() {
+                    Some(_) => min.saturating_sub(granted),
+                    // A root has nobody to take it from.
+                    None => 0,
+                };
+                if due <= in_hand {
+                    level.credit.fetch_add(due, Ordering::AcqRel);
+                    level.min.store(min, Ordering::Relaxed);
+                    if let Some(parent) = self.parent() {
+                        parent.lower(in_hand - due + self.take_excess_credit());
+                    }
+                    return Ok(());
                 }
-                Err(decided) => {
-                    result = Err(Refusal::from(decided.refuse()));
-                    // Unless another thread has set a third one meanwhile.
-                    let _ = level.min.compare_exchange(
-                        min,
-                        before,
-                        Ordering::Relaxed,
-                        Ordering::Relaxed,
-                    );
+                due - in_hand
+            };
+            // Not alone: the level above may need to be. What is given back here meanwhile goes up, and is asked for again.
+            if let Some(parent) = self.parent() {
+                match parent.obtain(missing, true) {
+                    Ok(raised) => {
+                        parent.settle(raised);
+                        in_hand += missing;
+                    }
+                    Err(decided) => {
+                        let refusal = Refusal::from(decided.refuse());
+                        let _pass = self.tree.gate.enter(parent);
+                        parent.lower(in_hand);
+                        return Err(refusal);
+                    }
                 }
             }
-        }
-        let mut held = self.tree.gate.hold();
-        held.alone_under(self);
-        self.return_excess_credit();
-        result
-    }
-
-    fn return_excess_credit(&self) {
-        let excess = self.take_excess_credit();
-        if let Some(parent) = self.parent() {
-            parent.lower(excess);
         }
     }
 }

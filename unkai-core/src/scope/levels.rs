@@ -225,7 +225,8 @@ impl Node {
 
     /// Of `bytes` that this level has given up, keeps as many as its guarantee demands. Returns the others.
     pub(super) fn keep_credit(&self, bytes: usize) -> usize {
-        if self.level.min.load(Ordering::Relaxed) == 0 {
+        // A root has nobody to keep anything from.
+        if self.level.min.load(Ordering::Relaxed) == 0 || self.parent().is_none() {
             return bytes;
         }
         self.refund_credit(bytes);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::handle::Scope;
-use super::levels::Raised;
+use super::levels::{NoRoom, Raised};
 use super::node::Node;
 use super::refusal::Refusal;
 use super::stock::Blocks;
@@ -139,17 +139,26 @@ impl Reservation {
             return false;
         }
         {
-            // Nobody can be alone on either way while the lock is held.
-            let _held = from.tree.gate.hold();
+            // Nobody else can be alone on either way while the lock is held.
+            let mut held = from.tree.gate.hold();
+            let mut alone: Option<&Node> = None;
             // For the peaks on the way.
             to.plan(self.bytes, 0, std::ptr::null());
             let end = Some(common);
-            let raised = if std::ptr::eq(to, common) {
-                self.bytes
-            } else {
+            let raised = loop {
+                if std::ptr::eq(to, common) {
+                    break self.bytes;
+                }
                 match to.raise_below(self.bytes, 0, end, &mut Raised::default()) {
-                    Ok(raised) => raised,
-                    Err(_) => return false,
+                    Ok(raised) => break raised,
+                    Err(NoRoom(at)) if alone.is_some_and(|alone| at.is_under(alone)) => {
+                        return false;
+                    }
+                    Err(NoRoom(at)) => {
+                        held.alone_under(at);
+                        at.close_stocks_below();
+                        alone = Some(at);
+                    }
                 }
             };
             let lowered = if std::ptr::eq(from, common) {
