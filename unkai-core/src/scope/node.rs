@@ -288,21 +288,23 @@ impl Drop for Node {
         // below another may still come by, until this one is unlinked.
         let (held, blocks) = {
             let _pass = self.tree.gate.enter(self);
-            self.level.min.store(0, Ordering::Relaxed);
             for stock in self.lent_stocks() {
                 self.lower(self.take_over(stock.dissolve()));
             }
             self.close_stocks(None);
-            let credit = self.take_excess_credit();
-            let held = self.level.held.load(Ordering::Relaxed);
+            self.level.min.store(0, Ordering::Relaxed);
+            if let Some(parent) = self.parent() {
+                parent.lower(self.take_excess_credit());
+                parent.children.unlink(self);
+            }
+            // Only now: who emptied the stocks at the same time has given everything back.
+            let held = self.level.held.load(Ordering::Acquire);
             let blocks = self.own_blocks() + self.events.leaked_blocks.load(Ordering::Relaxed);
             if let Some(parent) = self.parent() {
-                parent.lower(credit);
                 // What is still held stays held above, on a line of its own.
                 let events = &parent.events;
                 events.leaked_bytes.fetch_add(held, Ordering::Relaxed);
                 events.leaked_blocks.fetch_add(blocks, Ordering::Relaxed);
-                parent.children.unlink(self);
             }
             (held, blocks)
         };

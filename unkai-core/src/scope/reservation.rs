@@ -131,16 +131,15 @@ impl Reservation {
     /// Moves the bytes without touching `common` or what is above it. False if that cannot be done now.
     fn move_below(&self, common: &Node, to: &Scope) -> bool {
         let (from, to) = (&**self.scope.node(), &**to.node());
-        let guaranteed = from
-            .upwards()
-            .take_while(|node| !std::ptr::eq(*node, common))
-            .any(|node| node.level.min.load(Ordering::Relaxed) > 0);
-        if guaranteed {
-            return false;
-        }
         {
-            // Nobody else can be alone on either way while the lock is held.
+            // Nobody else can be alone on either way while the lock is held, so no guarantee changes there.
             let mut held = from.tree.gate.hold();
+            let mut way = from
+                .upwards()
+                .take_while(|node| !std::ptr::eq(*node, common));
+            if way.any(|node| node.level.min.load(Ordering::Relaxed) > 0) {
+                return false;
+            }
             let mut alone: Option<&Node> = None;
             // For the peaks on the way.
             to.plan(self.bytes, 0, std::ptr::null());
