@@ -94,5 +94,5 @@ fn print_stacks() {
     }
 }
 
-/// Call stacks of each kind to print.
-const SHOWN: usize = 3;
+/// Call stacks of each kind to print. Three are the makers'; the outer vectors are three more, if they happen to be sampled.
+const SHOWN: usize = 6;
