@@ -33,7 +33,7 @@ use crate::sync::{AtomicPtr, AtomicU64, AtomicUsize, Lock, Ordering, yield_now};
 const REVOKED: usize = 1;
 
 /// So many wishes are enough for an ownership, at the most.
-const MOST_WISHES: usize = 1 << 12;
+const MOST_WISHES: usize = 1 << 8;
 /// So many wishes in a row that find the word unchanged take the ownership from another thread. A word that goes to and fro
 /// is the same half of the time.
 const WISHES_UNUSED: usize = 8;

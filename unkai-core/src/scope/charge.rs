@@ -74,17 +74,18 @@ impl Node {
         if let Some(me) = this_thread_or_new()
             && me.loses_patience()
         {
-            let _pass = self.tree.gate.enter(self);
-            if self.may_keep_stock() {
-                self.wish(me);
-            }
+            self.wish(me);
         }
     }
 
-    /// `me` would like to have a stock lent. Inside the gate, where stocks may be open.
     #[cold]
     fn wish(&self, me: &ThreadRecord) {
-        if self.lent_to(me).wish(me) == Wish::InUse {
+        let in_use = {
+            let _pass = self.tree.gate.enter(self);
+            self.may_keep_stock() && self.lent_to(me).wish(me) == Wish::InUse
+        };
+        // Allocates: not inside the gate.
+        if in_use {
             self.crowd.gather();
         }
     }
@@ -126,6 +127,8 @@ impl Node {
 
     /// The long way to `bytes`: blocks are not counted.
     pub(super) fn obtain(&self, bytes: usize, reclaim: bool) -> Result<Raised, Decided<'_>> {
+        // Allocates, the first time: not inside the gate.
+        this_thread_or_new();
         if let Some(raised) = self.draw_among_others(bytes) {
             return Ok(raised);
         }
@@ -143,7 +146,7 @@ impl Node {
 
     /// Takes `bytes` from the levels, beyond what lies in the stock, and refills that. Inside the gate.
     fn draw(&self, bytes: usize, elsewhere: *const Self) -> Result<Raised, NoRoom<'_>> {
-        let me = this_thread_or_new();
+        let me = this_thread();
         let spare = self.take_stock(me);
         let Some(missing) = bytes.checked_sub(spare).filter(|&missing| missing > 0) else {
             self.restock(me, spare - bytes);
@@ -176,7 +179,7 @@ impl Node {
     fn open_stock(&self, me: Option<&ThreadRecord>) {
         self.front.stock.open();
         if let Some(me) = me {
-            self.wish(me);
+            self.lent_to(me).wish(me);
         }
     }
 
@@ -185,12 +188,12 @@ impl Node {
         let mut held = self.tree.gate.hold();
         let mut alone: Option<&Self> = None;
         loop {
-            let NoRoom(at) = match self.draw(bytes, null()) {
+            let NoRoom { at, bytes: here } = match self.draw(bytes, null()) {
                 Ok(raised) => return Ok(raised),
                 Err(no_room) => no_room,
             };
-            // More than the limit alone can never be had.
-            let hopeless = bytes > at.level.limit.load(Ordering::Relaxed);
+            // More than the limit can never be had.
+            let hopeless = here > at.level.limit.load(Ordering::Relaxed);
             // Alone, and with all stocks there closed: what this level holds is in use.
             let certain = alone.is_some_and(|alone| at.is_under(alone));
             if hopeless || certain {
@@ -205,9 +208,9 @@ impl Node {
     #[cold]
     #[inline(never)]
     fn uncharge_slow(&self, bytes: usize, blocks: Blocks) {
+        let me = this_thread_or_new();
         {
             let _pass = self.tree.gate.enter(self);
-            let me = this_thread_or_new();
             self.front.stock.remove(blocks);
             if self.may_keep_stock() {
                 let all = self.take_stock(me).saturating_add(bytes);

@@ -63,9 +63,13 @@ impl Raised {
     }
 }
 
-/// Where a level has no room.
+/// A level that has no room.
 #[derive(Debug)]
-pub(super) struct NoRoom<'n>(pub(super) &'n Node);
+pub(super) struct NoRoom<'n> {
+    pub(super) at: &'n Node,
+    /// For so many bytes: fewer than were asked for, where a guarantee below has paid for a part.
+    pub(super) bytes: usize,
+}
 
 /// In whose name ownerships are revoked by who is alone: nobody else's, since there is only one.
 const ALONE: usize = 1;
@@ -98,7 +102,7 @@ impl Node {
         let prepaid = self.spend_credit(bytes);
         if !self.hold(bytes) {
             self.refund_credit(prepaid);
-            return Err(NoRoom(self));
+            return Err(NoRoom { at: self, bytes });
         }
         if unsure > 0 && !raised.note(unsure) {
             unsure = 0;

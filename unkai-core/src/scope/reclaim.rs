@@ -79,7 +79,7 @@ pub struct ReclaimTried {
 
 /// Keeps a reclaimer or a callback registered; dropping it ends that.
 ///
-/// A call that is under way on another thread may still finish after the drop.
+/// It keeps the scope alive. A call that is under way on another thread may still finish after the drop.
 #[must_use = "dropping it takes the registration back"]
 pub struct Registration(#[expect(dead_code, reason = "kept for its drop")] Box<dyn Revoke>);
 

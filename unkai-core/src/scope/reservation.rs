@@ -150,10 +150,10 @@ impl Reservation {
                 }
                 match to.raise_below(self.bytes, 0, end, &mut Raised::default()) {
                     Ok(raised) => break raised,
-                    Err(NoRoom(at)) if alone.is_some_and(|alone| at.is_under(alone)) => {
+                    Err(NoRoom { at, .. }) if alone.is_some_and(|alone| at.is_under(alone)) => {
                         return false;
                     }
-                    Err(NoRoom(at)) => {
+                    Err(NoRoom { at, .. }) => {
                         held.alone_under(at);
                         at.close_stocks_below();
                         alone = Some(at);
