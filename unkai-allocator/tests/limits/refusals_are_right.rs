@@ -80,7 +80,7 @@ fn record(tree: &Tree, clock: &Clock, seed: u64, largest: usize) -> Vec<Call> {
                         held: Vec::new(),
                         calls: Vec::new(),
                     }
-                    .run(8_000, largest, within)
+                    .run(30_000, largest, within)
                 })
             })
             .collect();

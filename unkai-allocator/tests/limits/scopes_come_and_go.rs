@@ -1,6 +1,7 @@
 //! Scopes may be created and dropped by the million: nothing of them stays.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Mutex;
 use std::thread;
 use std::time::Instant;
 
@@ -16,10 +17,10 @@ const SCOPES: usize = 1_000_000;
 fn create_and_drop(parent: &Scope, count: usize) -> usize {
     let next = AtomicUsize::new(0);
     let created = AtomicUsize::new(0);
+    let kept: [Mutex<Option<Scope>>; 16] = Default::default();
     thread::scope(|threads| {
         for _ in 0..THREADS {
             threads.spawn(|| {
-                let mut kept: [Option<Scope>; 16] = Default::default();
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     if number >= count {
@@ -33,8 +34,15 @@ fn create_and_drop(parent: &Scope, count: usize) -> usize {
                         scope.uncharge(bytes);
                     }
                     created.fetch_add(1, Ordering::Relaxed);
-                    // Some stay for a while, with what they have in stock.
-                    kept[number % kept.len()] = Some(scope);
+                    let last = if number % 4 == 0 {
+                        // Its handle is dropped before that of the scope below it.
+                        scope.child("below").build().unwrap()
+                    } else {
+                        scope
+                    };
+                    // It stays for a while, with what it has in stock, until any thread puts another one in its place.
+                    let replaced = kept[number % kept.len()].lock().unwrap().replace(last);
+                    drop(replaced);
                 }
             });
         }
