@@ -111,12 +111,16 @@ pub(crate) fn wrong_refusals(places: &[Place], calls: &[Call]) -> Vec<Wrong> {
         let upwards = &places[call.scope].upwards;
         match step {
             Step::Rise => {
-                upwards.iter().for_each(|&place| in_use[place] += call.bytes);
+                upwards
+                    .iter()
+                    .for_each(|&place| in_use[place] += call.bytes);
                 for (_, at, most) in &mut asking {
                     *most = in_use[*at].max(*most);
                 }
             }
-            Step::Fall => upwards.iter().for_each(|&place| in_use[place] -= call.bytes),
+            Step::Fall => upwards
+                .iter()
+                .for_each(|&place| in_use[place] -= call.bytes),
             Step::Ask => {
                 let What::Refusal { at } = call.what else {
                     unreachable!("only refusals ask");
@@ -174,7 +178,11 @@ fn highest(
         let call = calls[number];
         let bytes = call.bytes as isize;
         for &place in &places[call.scope].upwards {
-            sums[place] += if call.what == What::Charge { bytes } else { -bytes };
+            sums[place] += if call.what == What::Charge {
+                bytes
+            } else {
+                -bytes
+            };
             most[place] = most[place].max(sums[place]);
         }
     }

@@ -51,7 +51,10 @@ fn taken(log: &Log) -> Vec<(&'static str, usize)> {
 #[test]
 fn the_lowest_priority_number_is_asked_first_for_a_quarter_more_than_is_missing() {
     let _turn = my_turn();
-    let (log, root) = (Log::default(), Scope::root("root").limit(1000).build().unwrap());
+    let (log, root) = (
+        Log::default(),
+        Scope::root("root").limit(1000).build().unwrap(),
+    );
     let query = root.child("query").build().unwrap();
     let held = query.try_reserve(900).unwrap();
     let _c = noting(&root, 5, "third", &log);
@@ -60,7 +63,12 @@ fn the_lowest_priority_number_is_asked_first_for_a_quarter_more_than_is_missing(
     let _d = noting(&root, 5, "fourth", &log);
 
     assert!(query.try_reserve(500).is_err());
-    let expected = [("first", 500), ("second", 500), ("third", 500), ("fourth", 500)];
+    let expected = [
+        ("first", 500),
+        ("second", 500),
+        ("third", 500),
+        ("fourth", 500),
+    ];
     assert_eq!(taken(&log), expected, "400 bytes are missing");
     // Through an allocator's charge as well.
     assert!(query.charge(104).is_err());
@@ -76,9 +84,15 @@ fn the_lowest_priority_number_is_asked_first_for_a_quarter_more_than_is_missing(
 #[test]
 fn only_reclaimers_at_or_below_the_scope_without_room_are_asked() {
     let _turn = my_turn();
-    let (log, root) = (Log::default(), Scope::root("root").limit(1000).build().unwrap());
+    let (log, root) = (
+        Log::default(),
+        Scope::root("root").limit(1000).build().unwrap(),
+    );
     let tenant = root.child("tenant").limit(500).build().unwrap();
-    let (query, sibling) = (tenant.child("query").build().unwrap(), root.child("sibling").build());
+    let (query, sibling) = (
+        tenant.child("query").build().unwrap(),
+        root.child("sibling").build(),
+    );
     let _above = noting(&root, 0, "above", &log);
     let _beside = noting(&sibling.unwrap(), 0, "beside", &log);
     let _at = noting(&tenant, 0, "at", &log);
@@ -102,7 +116,10 @@ fn who_has_nothing_to_give_or_has_left_is_not_asked() {
             0
         }
     }
-    let (log, root) = (Log::default(), Scope::root("root").limit(10).build().unwrap());
+    let (log, root) = (
+        Log::default(),
+        Scope::root("root").limit(10).build().unwrap(),
+    );
     let _held = root.try_reserve(10).unwrap();
     let _empty = root.on_reclaim(0, Empty(Arc::clone(&log)));
     drop(noting(&root, 0, "gone", &log));
@@ -113,7 +130,10 @@ fn who_has_nothing_to_give_or_has_left_is_not_asked() {
 #[test]
 fn what_is_freed_goes_to_who_asked_and_no_more_is_freed_than_needed() {
     let _turn = my_turn();
-    let (log, root) = (Log::default(), Scope::root("root").limit(10_000).build().unwrap());
+    let (log, root) = (
+        Log::default(),
+        Scope::root("root").limit(10_000).build().unwrap(),
+    );
     let cache_scope = root.child("cache").build().unwrap();
     let cached = cache(&cache_scope, 100);
     let _cache = cache_scope.on_reclaim(0, shrinking(&cached));
@@ -129,7 +149,10 @@ fn what_is_freed_goes_to_who_asked_and_no_more_is_freed_than_needed() {
     // All there is: in as many rounds as it takes.
     let rest = query.try_reserve(8700).unwrap();
     assert_eq!((cached.lock().unwrap().len(), root.used()), (0, 10_000));
-    assert_eq!(root.snapshot(Bounds::new()).scopes()[0].reclaimed_bytes, 10_000);
+    assert_eq!(
+        root.snapshot(Bounds::new()).scopes()[0].reclaimed_bytes,
+        10_000
+    );
     drop((rows, more, rest));
 }
 
@@ -148,7 +171,10 @@ fn a_refusal_says_what_was_tried() {
     println!("{refusal}\n{tried:?}");
     assert_eq!(tried.bytes, 300, "what it had");
     assert!(tried.panics >= 1 && tried.calls > tried.panics && !tried.skipped);
-    assert!((4..=6).contains(&tried.calls), "the round that helped, and one more, at most three");
+    assert!(
+        (4..=6).contains(&tried.calls),
+        "the round that helped, and one more, at most three"
+    );
     assert_eq!((refusal.used(), refusal.limit()), (700, Some(1000)));
     assert!(refusal.to_string().contains("reclaimers gave 300 bytes"));
     drop(held);
@@ -157,15 +183,21 @@ fn a_refusal_says_what_was_tried() {
 #[test]
 fn after_the_deadline_nobody_further_is_asked() {
     let _turn = my_turn();
-    let (log, root) = (Log::default(), Scope::root("root").limit(10).build().unwrap());
+    let (log, root) = (
+        Log::default(),
+        Scope::root("root").limit(10).build().unwrap(),
+    );
     let _held = root.try_reserve(10).unwrap();
     let pause = Arc::new(AtomicUsize::new(0));
     let until = Arc::new(Mutex::new(None));
-    let (slow_log, slow_pause, slow_until) = (Arc::clone(&log), Arc::clone(&pause), Arc::clone(&until));
+    let (slow_log, slow_pause, slow_until) =
+        (Arc::clone(&log), Arc::clone(&pause), Arc::clone(&until));
     let _slow = root.on_reclaim(0, move |request: &ReclaimRequest<'_>| {
         slow_log.lock().unwrap().push(("slow", request.bytes()));
         *slow_until.lock().unwrap() = Some(request.deadline());
-        thread::sleep(Duration::from_millis(slow_pause.load(Ordering::Relaxed) as u64));
+        thread::sleep(Duration::from_millis(
+            slow_pause.load(Ordering::Relaxed) as u64
+        ));
         1
     });
     let _next = noting(&root, 1, "next", &log);
@@ -177,8 +209,14 @@ fn after_the_deadline_nobody_further_is_asked() {
     let start = Instant::now();
     let refusal = root.try_reserve(1).unwrap_err();
     let deadline = until.lock().unwrap().unwrap();
-    assert!(deadline <= start + Duration::from_millis(120), "100 ms from the refusal");
-    assert_eq!((taken(&log), refusal.reclaim().calls), (vec![("slow", 1)], 1));
+    assert!(
+        deadline <= start + Duration::from_millis(120),
+        "100 ms from the refusal"
+    );
+    assert_eq!(
+        (taken(&log), refusal.reclaim().calls),
+        (vec![("slow", 1)], 1)
+    );
     assert!(start.elapsed() < Duration::from_millis(1000));
 }
 
@@ -218,7 +256,11 @@ fn a_reclaimer_may_use_the_tree_and_so_may_all_others_meanwhile() {
     let query = root.child("query").build().unwrap();
     let kept = Arc::new(Mutex::new(Some((
         root.child("to be dropped").min(500).build().unwrap(),
-        root.child("holds").build().unwrap().try_reserve(40_000).unwrap(),
+        root.child("holds")
+            .build()
+            .unwrap()
+            .try_reserve(40_000)
+            .unwrap(),
     ))));
     let _held = query.try_reserve(59_500).unwrap();
     let (ask, asked) = channel::<()>();
@@ -244,7 +286,10 @@ fn a_reclaimer_may_use_the_tree_and_so_may_all_others_meanwhile() {
         drop((scope, reservation));
         // Others do all this at the same time: the call waits until one has.
         ask.lock().unwrap().send(()).unwrap();
-        let other = answered.lock().unwrap().recv_timeout(Duration::from_secs(20));
+        let other = answered
+            .lock()
+            .unwrap()
+            .recv_timeout(Duration::from_secs(20));
         other.expect("another thread uses the tree while a reclaimer runs");
         request.bytes()
     });
@@ -261,7 +306,9 @@ fn a_reclaimer_may_use_the_tree_and_so_may_all_others_meanwhile() {
             drop(block);
             answer.send(()).unwrap();
         });
-        let granted = query.try_reserve(30_000).expect("the reclaimer gave enough");
+        let granted = query
+            .try_reserve(30_000)
+            .expect("the reclaimer gave enough");
         assert_eq!(root.used(), 89_500);
         drop(granted);
     });

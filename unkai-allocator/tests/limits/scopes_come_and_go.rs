@@ -1,7 +1,7 @@
 //! Scopes may be created and dropped by the million: nothing of them stays.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
@@ -53,7 +53,9 @@ fn create_and_drop(parent: &Scope, count: usize) -> usize {
 /// Resident memory in KiB, where the system tells.
 fn resident() -> Option<usize> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
     line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
@@ -73,7 +75,10 @@ fn a_million_scopes_come_and_go_and_leave_nothing() {
     );
     if let (Some(before), Some(after)) = (before, after) {
         // A single byte for each would be 1 MiB; allocators keep a little.
-        assert!(after < before + 1024, "memory grows with the scopes that were");
+        assert!(
+            after < before + 1024,
+            "memory grows with the scopes that were"
+        );
     }
     assert_eq!((root.used(), root.usage().blocks), (0, 0));
     parent.close().unwrap();

@@ -189,19 +189,21 @@ impl Weather {
             leaks.fetch_add(1, Ordering::Relaxed);
         });
         let (cache, reclaimed) = (Arc::clone(&self.cache), Arc::clone(&counts.reclaimed));
-        let _helpful = self.root.on_reclaim(2, move |request: &ReclaimRequest<'_>| {
-            let Ok(mut cache) = cache.try_lock() else {
-                return 0;
-            };
-            let mut freed = 0;
-            while freed < request.bytes()
-                && let Some(block) = cache.pop()
-            {
-                freed += block.layout.size();
-            }
-            reclaimed.fetch_add(freed, Ordering::Relaxed);
-            freed
-        });
+        let _helpful = self
+            .root
+            .on_reclaim(2, move |request: &ReclaimRequest<'_>| {
+                let Ok(mut cache) = cache.try_lock() else {
+                    return 0;
+                };
+                let mut freed = 0;
+                while freed < request.bytes()
+                    && let Some(block) = cache.pop()
+                {
+                    freed += block.layout.size();
+                }
+                reclaimed.fetch_add(freed, Ordering::Relaxed);
+                freed
+            });
         let panicked = Arc::clone(&counts.panicked);
         let _panicking = self.root.on_reclaim(1, move |_: &ReclaimRequest<'_>| {
             if panicked.fetch_add(1, Ordering::Relaxed) % 2 == 0 {
@@ -255,7 +257,10 @@ impl Weather {
             assert_eq!((scope.used(), scope.usage().blocks), (0, 0), "{scope:?}");
         }
         for scope in &scopes {
-            assert_eq!(scope.set_min(0).map_err(|refusal| refusal.to_string()), Ok(()));
+            assert_eq!(
+                scope.set_min(0).map_err(|refusal| refusal.to_string()),
+                Ok(())
+            );
             scope.clone().close().unwrap();
         }
         assert_all_zero(&self.root);
@@ -417,7 +422,11 @@ impl Sailor<'_> {
                 scope.set_limit(limit);
             }
             9 => {
-                let min = if self.random.below(2) == 0 { 0 } else { size / 2 };
+                let min = if self.random.below(2) == 0 {
+                    0
+                } else {
+                    size / 2
+                };
                 self.weather.counts.count(scope.set_min(min));
             }
             10 if !at_root && self.random.below(8) == 0 => {
@@ -434,7 +443,12 @@ impl Sailor<'_> {
         let snapshot = scope.snapshot(Bounds::all());
         assert_eq!(snapshot.scopes()[0].path(), scope.path());
         // Any moment's numbers will do: they must only be had while everything moves.
-        let _ = (scope.used(), scope.usage(), scope.headroom(), scope.reserved());
+        let _ = (
+            scope.used(),
+            scope.usage(),
+            scope.headroom(),
+            scope.reserved(),
+        );
     }
 }
 
@@ -452,7 +466,11 @@ fn whichever_inner_call_fails_nothing_is_left() {
             let size = 1 + random.below(4 << 10);
             match random.below(4) {
                 0 | 1 => blocks.extend(Block::take(&scope, &inner, size)),
-                2 => blocks.iter_mut().rev().take(2).for_each(|block| block.resize(size)),
+                2 => blocks
+                    .iter_mut()
+                    .rev()
+                    .take(2)
+                    .for_each(|block| block.resize(size)),
                 _ => drop(blocks.pop()),
             }
             let held: usize = blocks.iter().map(|block| block.layout.size()).sum();
@@ -461,7 +479,11 @@ fn whichever_inner_call_fails_nothing_is_left() {
         }
         drop(blocks);
         assert!(inner.0.calls.load(Ordering::Relaxed) > 200);
-        assert_eq!((root.used(), root.usage().blocks), (0, 0), "fail_at {fail_at}");
+        assert_eq!(
+            (root.used(), root.usage().blocks),
+            (0, 0),
+            "fail_at {fail_at}"
+        );
         scope.close().unwrap();
         root.clone().close().unwrap();
         assert_all_zero(&root);
@@ -502,7 +524,10 @@ fn what_dropped_scopes_still_held_is_on_the_line_above_to_the_byte() {
                 })
             })
             .collect();
-        spawned.into_iter().map(|thread| thread.join().unwrap()).collect()
+        spawned
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
     });
     let expected = expected
         .into_iter()
@@ -512,5 +537,8 @@ fn what_dropped_scopes_still_held_is_on_the_line_above_to_the_byte() {
     let snapshot = root.snapshot(Bounds::new());
     let line = &snapshot.scopes()[0];
     assert_eq!((line.leaked_bytes, line.leaked_blocks), expected);
-    assert_eq!((line.used, line.blocks, line.reserved), (expected.0, expected.1, expected.0));
+    assert_eq!(
+        (line.used, line.blocks, line.reserved),
+        (expected.0, expected.1, expected.0)
+    );
 }

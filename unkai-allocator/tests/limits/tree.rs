@@ -127,6 +127,11 @@ pub(crate) fn assert_all_zero(root: &Scope) {
     for scope in root.snapshot(Bounds::all()).scopes() {
         let bytes = (scope.used, scope.reserved, scope.stock, scope.leaked_bytes);
         assert_eq!(bytes, (0, 0, 0, 0), "{}", scope.path());
-        assert_eq!((scope.blocks, scope.leaked_blocks), (0, 0), "{}", scope.path());
+        assert_eq!(
+            (scope.blocks, scope.leaked_blocks),
+            (0, 0),
+            "{}",
+            scope.path()
+        );
     }
 }

@@ -71,7 +71,10 @@ fn who_waits_is_served_in_order_and_not_overtaken_by_a_smaller_request() {
             }
             drop(held.pop());
             let early = order.recv_timeout(Duration::from_millis(50));
-            assert!(early.is_err(), "{way:?}: 250 bytes are too few for the first");
+            assert!(
+                early.is_err(),
+                "{way:?}: 250 bytes are too few for the first"
+            );
             drop(held.pop());
             let (first, large) = order.recv().unwrap();
             assert_eq!((first, waiting(&root)), (0, 2));
@@ -94,13 +97,18 @@ fn when_the_time_is_up_the_refusal_says_how_long_it_waited() {
         let held = scope.try_reserve(600).unwrap();
         let timeout = Duration::from_millis(60);
         let start = Instant::now();
-        let refusal = way.wait(scope.reserve(500, OnExhausted::Wait { timeout })).unwrap_err();
+        let refusal = way
+            .wait(scope.reserve(500, OnExhausted::Wait { timeout }))
+            .unwrap_err();
         let took = start.elapsed();
         let waited = refusal.waited().expect("it waited");
         println!("{way:?}: asked for {timeout:?}, waited {waited:?}, took {took:?}");
         assert!(waited >= timeout && waited <= took);
         assert!(took < timeout + Duration::from_secs(2));
-        assert_eq!((refusal.path(), refusal.used(), refusal.requested()), ("root", 600, 500));
+        assert_eq!(
+            (refusal.path(), refusal.used(), refusal.requested()),
+            ("root", 600, 500)
+        );
         assert_eq!((waiting(&root), root.used()), (0, 600));
         // Whoever does not wait is told at once, and that it did not.
         let refusal = way.wait(scope.reserve(500, OnExhausted::Fail)).unwrap_err();
@@ -166,7 +174,10 @@ fn who_finds_room_at_one_level_waits_on_at_the_next() {
     let _turn = my_turn();
     let root = Scope::root("root").limit(1000).build().unwrap();
     let scope = root.child("scope").limit(500).build().unwrap();
-    let (in_scope, in_root) = (scope.try_reserve(400).unwrap(), root.try_reserve(550).unwrap());
+    let (in_scope, in_root) = (
+        scope.try_reserve(400).unwrap(),
+        root.try_reserve(550).unwrap(),
+    );
     thread::scope(|threads| {
         let waiter = threads.spawn(|| scope.reserve(500, LONG).blocking().unwrap());
         wait_until("it waits below", || waiting(&scope) == 1);
@@ -235,7 +246,10 @@ fn no_wake_up_is_lost_in_a_storm() {
     );
     assert!(line.waits > 100, "otherwise nobody waited");
     assert_eq!((line.waiting, root.used(), root.usage().blocks), (0, 0, 0));
-    assert!(start.elapsed() < Duration::from_secs(20), "someone slept until a time-out");
+    assert!(
+        start.elapsed() < Duration::from_secs(20),
+        "someone slept until a time-out"
+    );
 }
 
 #[test]
