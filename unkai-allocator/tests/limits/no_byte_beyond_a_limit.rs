@@ -2,7 +2,7 @@
 
 use crate::hammer::{Plan, hammer};
 use crate::tree::{DEPTHS, Tree};
-use crate::turn::{Within, my_turn};
+use crate::turn::{Within, my_turn, seed};
 
 /// A limit so close that stocks stay closed, and one with room for them.
 const LIMITS: [usize; 2] = [16 << 10, 512 << 10];
@@ -10,7 +10,7 @@ const LIMITS: [usize; 2] = [16 << 10, 512 << 10];
 #[test]
 fn no_byte_is_ever_out_beyond_a_limit_at_any_level() {
     let _turn = my_turn();
-    let seed = 1;
+    let seed = seed(1);
     for depth in DEPTHS {
         for limit in LIMITS {
             let tree = Tree::new(depth, limit);

@@ -7,7 +7,7 @@ use unkai_allocator::Scope;
 use crate::history::{Call, Clock, What, peaks};
 use crate::support::Random;
 use crate::tree::{DEPTHS, Tree};
-use crate::turn::{Within, my_turn};
+use crate::turn::{Within, my_turn, seed};
 
 /// The bound that is documented: this part of the true peak,
 const PART: usize = 64;
@@ -17,7 +17,7 @@ const DRAWN_AHEAD: usize = 32 << 10;
 #[test]
 fn on_one_thread_the_peak_is_exact_to_a_64th_after_every_step() {
     let _turn = my_turn();
-    for seed in 0..40 {
+    for seed in (0..40).map(seed) {
         let mut random = Random::new(seed);
         let depth = DEPTHS[seed as usize % 3];
         let limit = 1 << (14 + random.below(10));
@@ -56,7 +56,7 @@ fn on_one_thread_the_peak_is_exact_to_a_64th_after_every_step() {
 fn on_four_threads_the_peak_is_within_its_bound_at_every_level() {
     let _turn = my_turn();
     let threads = 4;
-    for seed in 0..6 {
+    for seed in (0..6).map(seed) {
         for clock in Clock::both() {
             let depth = DEPTHS[seed as usize % 3];
             let tree = Tree::new(depth, 64 << 20);

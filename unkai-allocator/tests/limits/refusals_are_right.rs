@@ -23,7 +23,7 @@ use crate::hammer::THREADS;
 use crate::history::{Call, Clock, Place, What, wrong_refusals};
 use crate::support::Random;
 use crate::tree::{DEPTHS, Tree};
-use crate::turn::{Within, my_turn};
+use crate::turn::{Within, my_turn, seed};
 
 impl Tree {
     pub(crate) fn places(&self) -> Vec<Place> {
@@ -44,7 +44,7 @@ impl Tree {
 #[test]
 fn every_refusal_was_right_at_some_moment_of_its_call() {
     let _turn = my_turn();
-    let seed = 3;
+    let seed = seed(3);
     for depth in DEPTHS {
         // With little room, walks through the levels collide; with more, stocks must be called in.
         for (limit, largest) in [(8 << 10, 2 << 10), (96 << 10, 8 << 10)] {
@@ -77,6 +77,7 @@ fn record(tree: &Tree, clock: &Clock, seed: u64, largest: usize) -> Vec<Call> {
                         tree,
                         clock,
                         random: Random::new(seed * 1000 + number),
+                        children: vec![None; tree.leaves.len()],
                         held: Vec::new(),
                         calls: Vec::new(),
                     }
@@ -93,7 +94,9 @@ struct Recorder<'t> {
     tree: &'t Tree,
     clock: &'t Clock,
     random: Random,
-    held: Vec<(usize, usize)>,
+    /// Children of the leaves, for some of the charges: they have no limit, and come and go with what they have in stock.
+    children: Vec<Option<Scope>>,
+    held: Vec<(usize, Scope, usize)>,
     calls: Vec<Call>,
 }
 
@@ -118,9 +121,22 @@ impl Recorder<'_> {
         self.calls
     }
 
+    /// A leaf, or a child of it; and the leaf's place.
+    fn scope(&mut self) -> (usize, Scope) {
+        let number = self.random.below(self.tree.leaves.len());
+        let leaf = self.tree.leaves[number];
+        let child = &mut self.children[number];
+        let scope = &self.tree.levels[leaf].scope;
+        match self.random.below(16) {
+            0 => *child = None,
+            1 => *child = scope.child("short-lived").build().ok(),
+            _ => {}
+        }
+        (leaf, child.as_ref().unwrap_or(scope).clone())
+    }
+
     fn charge(&mut self, largest: usize) {
-        let leaf = self.tree.leaves[self.random.below(self.tree.leaves.len())];
-        let scope: &Scope = &self.tree.levels[leaf].scope;
+        let (leaf, scope) = self.scope();
         let bytes = 1 + self.random.below(largest);
         let is_undone = self.random.below(16) == 0;
         let begin = self.clock.now();
@@ -133,7 +149,7 @@ impl Recorder<'_> {
             }
             Ok(charge) => {
                 charge.keep();
-                self.held.push((leaf, bytes));
+                self.held.push((leaf, scope.clone(), bytes));
                 (self.clock.now(), What::Charge)
             }
             Err(_) => {
@@ -157,9 +173,9 @@ impl Recorder<'_> {
         if count == 0 {
             return;
         }
-        let (leaf, bytes) = self.held.swap_remove(self.random.below(count));
+        let (leaf, scope, bytes) = self.held.swap_remove(self.random.below(count));
         let begin = self.clock.now();
-        self.tree.levels[leaf].scope.uncharge(bytes);
+        scope.uncharge(bytes);
         self.calls.push(Call {
             begin,
             end: self.clock.now(),

@@ -14,7 +14,7 @@ use unkai_allocator::{Bounds, OnExhausted, ReclaimRequest, Reservation, Scope, U
 
 use crate::support::Random;
 use crate::tree::assert_all_zero;
-use crate::turn::{Within, my_turn};
+use crate::turn::{Within, my_turn, seed};
 
 /// The global allocator, but refuses some calls: allocations, growth, and reductions as well.
 #[derive(Clone, Debug)]
@@ -166,7 +166,7 @@ impl Counts {
 #[test]
 fn storms_end_at_zero() {
     let _turn = my_turn();
-    for seed in 0..8 {
+    for seed in (0..8).map(seed) {
         let root = Scope::root("root").limit(LIMIT).high(LIMIT / 2).build();
         let weather = Weather {
             root: root.unwrap(),
@@ -455,7 +455,7 @@ impl Sailor<'_> {
 #[test]
 fn whichever_inner_call_fails_nothing_is_left() {
     let _turn = my_turn();
-    let seed = 5;
+    let seed = seed(5);
     for fail_at in 1..=400 {
         let root = Scope::root("root").limit(64 << 10).build().unwrap();
         let scope = root.child("scope").limit(48 << 10).build().unwrap();
@@ -493,7 +493,7 @@ fn whichever_inner_call_fails_nothing_is_left() {
 #[test]
 fn what_dropped_scopes_still_held_is_on_the_line_above_to_the_byte() {
     let _turn = my_turn();
-    let seed = 6;
+    let seed = seed(6);
     let root = Scope::root("root").build().unwrap();
     let reported = Arc::new(Mutex::new((0, 0)));
     let told = Arc::clone(&reported);
@@ -541,4 +541,85 @@ fn what_dropped_scopes_still_held_is_on_the_line_above_to_the_byte() {
         (line.used, line.blocks, line.reserved),
         (expected.0, expected.1, expected.0)
     );
+}
+
+/// Bytes move between two scopes while the guarantee of one of them changes.
+#[test]
+fn a_transfer_beside_a_change_of_the_guarantee_keeps_the_books() {
+    let _turn = my_turn();
+    let seed = seed(8);
+    let root = Scope::root("root").limit(100_000).build().unwrap();
+    let [one, other] = ["one", "other"].map(|name| root.child(name).build().unwrap());
+    let within = Within::millis(700);
+    thread::scope(|threads| {
+        let (one, other) = (&one, &other);
+        threads.spawn(move || {
+            let mut random = Random::new(seed);
+            while !within.is_over() {
+                for _ in 0..100 {
+                    one.set_min(random.below(2) * 500).unwrap();
+                }
+            }
+        });
+        for _ in 0..2 {
+            threads.spawn(move || {
+                let mut moving = one.try_reserve(100).unwrap();
+                while !within.is_over() {
+                    for _ in 0..100 {
+                        moving.transfer_to(other).unwrap();
+                        moving.transfer_to(one).unwrap();
+                    }
+                }
+            });
+        }
+    });
+    for scope in [&one, &other, &root] {
+        assert_eq!((scope.used(), scope.usage().blocks), (0, 0));
+    }
+    for scope in [one, other, root.clone()] {
+        scope.close().unwrap();
+    }
+    assert_all_zero(&root);
+}
+
+/// A scope that holds nothing is dropped while another thread calls in its stock for a new peak.
+#[test]
+fn an_empty_scope_leaks_nothing_though_its_stock_is_called_in_as_it_goes() {
+    let _turn = my_turn();
+    let root = Scope::root("root").build().unwrap();
+    let leaks = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&leaks);
+    root.on_leak(move |leak| told.lock().unwrap().push(leak.to_string()));
+    let within = Within::millis(1000);
+    thread::scope(|threads| {
+        let root = &root;
+        for _ in 0..3 {
+            threads.spawn(move || {
+                while !within.is_over() {
+                    let scope = root.child("short-lived").build().unwrap();
+                    scope.charge(100).unwrap().keep();
+                    scope.uncharge(100);
+                }
+            });
+        }
+        threads.spawn(move || {
+            while !within.is_over() {
+                // Each a new peak.
+                root.reset_peak();
+                for _ in 0..20 {
+                    root.charge(1000).unwrap().keep();
+                }
+                (0..20).for_each(|_| root.uncharge(1000));
+            }
+        });
+    });
+    let leaks = leaks.lock().unwrap();
+    assert!(
+        leaks.is_empty(),
+        "{} leaks, such as {}",
+        leaks.len(),
+        leaks[0]
+    );
+    root.clone().close().unwrap();
+    assert_all_zero(&root);
 }

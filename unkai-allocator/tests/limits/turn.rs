@@ -11,6 +11,13 @@ pub(crate) fn my_turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The seed of a test: `number`, and others with each value of the variable `UNKAI_SEED`, for runs that search.
+pub(crate) fn seed(number: u64) -> u64 {
+    let shift = std::env::var("UNKAI_SEED").ok();
+    let shift: u64 = shift.and_then(|shift| shift.parse().ok()).unwrap_or(0);
+    number + 100 * shift
+}
+
 /// How long a test still has.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Within(Instant);

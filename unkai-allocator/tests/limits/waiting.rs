@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use unkai_allocator::{Bounds, OnExhausted, Refusal, Reservation, Reserve, Scope};
 
 use crate::support::Random;
-use crate::turn::{my_turn, wait_until};
+use crate::turn::{my_turn, seed, wait_until};
 
 /// For what must not time out.
 const LONG: OnExhausted = OnExhausted::Wait {
@@ -196,7 +196,7 @@ fn no_wake_up_is_lost_in_a_storm() {
     const THREADS: u64 = 8;
     const ROUNDS: usize = 1500;
     const LIMIT: usize = 64 << 10;
-    let seed = 7;
+    let seed = seed(7);
     let root = Scope::root("root").limit(LIMIT).build().unwrap();
     let left = root.child("left").limit(LIMIT / 2).build().unwrap();
     let scopes = [&root, &left, &root.child("right").build().unwrap()];
