@@ -8,6 +8,7 @@
 //! After criterion's own output stands a table: for each measurement the lower quartile of its samples, which what else the
 //! machine does disturbs less than their time, and its ratio to the first line of its group. Where several threads work, the time is for all of the work, which is the same however many threads share it: a ratio below 1
 //! means that they get done sooner together.
+#![cfg_attr(feature = "nightly", feature(allocator_api))]
 
 #[allow(dead_code, reason = "no bench uses all of it")]
 mod subjects;

@@ -3,6 +3,7 @@
 //! ```text
 //! charge_instructions bare|DEPTH TIMES
 //! ```
+#![cfg_attr(feature = "nightly", feature(allocator_api))]
 
 #[allow(dead_code, reason = "no bench uses all of it")]
 mod subjects;

@@ -34,7 +34,7 @@ fn create_and_drop(parent: &Scope, count: usize) -> usize {
                         scope.uncharge(bytes);
                     }
                     created.fetch_add(1, Ordering::Relaxed);
-                    let last = if number % 4 == 0 {
+                    let last = if number.is_multiple_of(4) {
                         // Its handle is dropped before that of the scope below it.
                         scope.child("below").build().unwrap()
                     } else {
@@ -74,9 +74,9 @@ fn a_million_scopes_come_and_go_and_leave_nothing() {
         "{SCOPES} scopes by {THREADS} threads in {took:?}; resident {before:?} KiB before, {after:?} after"
     );
     if let (Some(before), Some(after)) = (before, after) {
-        // A single byte for each would be 1 MiB; allocators keep a little.
+        // A scope takes 700 bytes: one in a hundred that stays would be 7 MiB. Heaps of threads that end keep a little.
         assert!(
-            after < before + 1024,
+            after < before + 6 * 1024,
             "memory grows with the scopes that were"
         );
     }

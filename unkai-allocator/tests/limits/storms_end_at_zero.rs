@@ -41,8 +41,8 @@ impl Flaky {
     fn enter(&self) -> Result<(), AllocError> {
         let mood = &*self.0;
         let call = mood.calls.fetch_add(1, Ordering::Relaxed) + 1;
-        let by_chance =
-            mood.fail_one_in > 0 && Random::new(call).next() % 1009 % mood.fail_one_in == 0;
+        let by_chance = mood.fail_one_in > 0
+            && (Random::new(call).next() % 1009).is_multiple_of(mood.fail_one_in);
         if call == mood.fail_at || by_chance {
             return Err(AllocError);
         }
@@ -206,7 +206,7 @@ impl Weather {
             });
         let panicked = Arc::clone(&counts.panicked);
         let _panicking = self.root.on_reclaim(1, move |_: &ReclaimRequest<'_>| {
-            if panicked.fetch_add(1, Ordering::Relaxed) % 2 == 0 {
+            if panicked.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
                 // A panic, but without a word on the terminal.
                 resume_unwind(Box::new("on purpose"));
             }
