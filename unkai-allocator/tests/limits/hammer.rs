@@ -13,6 +13,8 @@ use crate::support::Random;
 use crate::turn::Within;
 
 pub(crate) const THREADS: usize = 8;
+/// The most blocks that a thread holds: with blocks of a 128th of the limit, all together are somewhat beyond it.
+const HELD: usize = 24;
 
 /// What is hammered. `None` is a refusal.
 pub(crate) trait Heap: Sync {
@@ -161,7 +163,7 @@ impl<H: Heap> Worker<'_, H> {
                 break;
             }
             match self.random.below(8) {
-                0..4 if self.held.len() < 256 => self.take(plan.largest),
+                0..4 if self.held.len() < HELD => self.take(plan.largest),
                 0..6 => self.resize(plan.largest),
                 6 => self.hand_over(&senders),
                 _ => {

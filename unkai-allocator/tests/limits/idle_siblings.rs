@@ -4,7 +4,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use unkai_allocator::{Bounds, Scope, last_refusal};
+use unkai_allocator::{Bounds, Scope};
 
 use crate::tree::DEPTHS;
 use crate::turn::my_turn;
@@ -63,15 +63,20 @@ fn the_last_byte_is_had_though_siblings_sleep_on_stock() {
             println!("depth {depth}: {idle} bytes lie idle");
             assert!(idle > 0, "otherwise it shows nothing");
             // All at once; and the last byte for itself.
-            for last in [LIMIT - SIBLINGS, 1] {
-                let most = asker.try_reserve(LIMIT - SIBLINGS - last).unwrap();
-                let rest = asker.try_reserve(last).unwrap();
-                assert_eq!(root.used(), LIMIT);
-                assert!(asker.try_reserve(1).is_err());
-                assert_eq!(last_refusal().unwrap().used(), LIMIT);
-                drop((most, rest));
-            }
+            let attempts = [LIMIT - SIBLINGS, 1].map(|last| {
+                let most = asker.try_reserve(LIMIT - SIBLINGS - last);
+                let rest = asker.try_reserve(last);
+                let used = root.used();
+                let beyond = asker.try_reserve(1).map(drop);
+                (most.map(drop), rest.map(drop), used, beyond)
+            });
+            // Nobody is left asleep when an attempt has failed.
             over.wait();
+            for (most, rest, used, beyond) in attempts {
+                most.unwrap();
+                rest.unwrap();
+                assert_eq!((used, beyond.unwrap_err().used()), (LIMIT, LIMIT));
+            }
         });
         assert_eq!(root.used(), 0);
     }
@@ -100,8 +105,9 @@ fn the_last_byte_is_had_though_other_threads_sleep_on_stock_of_the_same_scope() 
             let idle = in_stock(&root);
             println!("depth {depth}: {idle} bytes lie idle");
             assert!(idle > 0, "otherwise it shows nothing");
-            drop(scope.try_reserve(LIMIT).unwrap());
+            let all = scope.try_reserve(LIMIT).map(drop);
             together.wait();
+            all.unwrap();
         });
     }
 }

@@ -18,7 +18,7 @@ fn no_byte_is_ever_out_beyond_a_limit_at_any_level() {
                 &tree.allocators(),
                 Plan {
                     seed,
-                    steps: 60_000,
+                    steps: 250_000,
                     largest: limit / 64,
                     within: Within::millis(2000),
                 },
