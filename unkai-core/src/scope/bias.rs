@@ -259,12 +259,26 @@ impl Biased {
 
     /// Takes everything out for good, when nobody can charge the scope any more.
     pub(super) fn dissolve(&self) -> Contents {
-        // Who is about to revoke goes through with it first.
-        while is_revoked(self.owner.load(Ordering::Acquire)) {
-            yield_now();
+        let mut owner = self.owner.load(Ordering::Acquire);
+        while !owner.is_null() {
+            if is_revoked(owner) {
+                // Who revokes goes through with it first.
+                yield_now();
+                owner = self.owner.load(Ordering::Acquire);
+                continue;
+            }
+            // No barrier: there is no handle any more by which the owner could be busy.
+            match self.owner.compare_exchange(
+                owner,
+                null_mut(),
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => break,
+                Err(now) => owner = now,
+            }
         }
         let _lock = self.change.lock();
-        self.owner.store(null_mut(), Ordering::Release);
         self.take_out()
     }
 

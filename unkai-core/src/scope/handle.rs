@@ -149,9 +149,9 @@ impl Scope {
 
     /// The most bytes that were ever used at the same time, here and below; guarantees below count as used.
     ///
-    /// Never too low, and never with a request that was refused (but above three nested guarantees with one that the inner
-    /// allocator refused). Too high by 1/64 at most, and by what other threads that
-    /// charged at that very moment drew ahead: 32 KiB each.
+    /// Never too low, and never with a request that was refused (but above three nested guarantees, with one that the inner
+    /// allocator refused). Too high by 1/64 at most, and, where other threads charge at the very moment of a new peak, by
+    /// what lies ready for each of them: 64 KiB.
     pub fn peak(&self) -> usize {
         self.node.level.peak.load(Ordering::Acquire)
     }
