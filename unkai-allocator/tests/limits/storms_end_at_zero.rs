@@ -623,3 +623,40 @@ fn an_empty_scope_leaks_nothing_though_its_stock_is_called_in_as_it_goes() {
     root.clone().close().unwrap();
     assert_all_zero(&root);
 }
+
+/// Charges that are undone and frees meet at a scope with a guarantee, near a limit that keeps stocks closed.
+#[test]
+fn undone_charges_beside_frees_keep_the_books_of_a_guarantee() {
+    let _turn = my_turn();
+    let seed = seed(9);
+    let root = Scope::root("root").limit(4000).build().unwrap();
+    let scope = root.child("scope").min(500).build().unwrap();
+    let within = Within::millis(1000);
+    thread::scope(|threads| {
+        for number in 0..4 {
+            let scope = &scope;
+            threads.spawn(move || {
+                let mut random = Random::new(seed * 10 + number);
+                while !within.is_over() {
+                    for _ in 0..100 {
+                        let bytes = 1 + random.below(400);
+                        let Ok(charge) = scope.charge(bytes) else {
+                            continue;
+                        };
+                        if random.below(2) == 0 {
+                            drop(charge);
+                        } else {
+                            charge.keep();
+                            scope.uncharge(bytes);
+                        }
+                    }
+                }
+            });
+        }
+    });
+    for scope in [scope, root.clone()] {
+        assert_eq!((scope.used(), scope.usage().blocks), (0, 0));
+        scope.close().unwrap();
+    }
+    assert_all_zero(&root);
+}
