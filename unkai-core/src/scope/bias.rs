@@ -257,28 +257,11 @@ impl Biased {
         self.take_out()
     }
 
-    /// Takes everything out for good, when nobody can charge the scope any more.
+    /// Takes everything out for good, when nobody can reach the scope any more: neither to charge it nor to revoke anything.
     pub(super) fn dissolve(&self) -> Contents {
-        let mut owner = self.owner.load(Ordering::Acquire);
-        while !owner.is_null() {
-            if is_revoked(owner) {
-                // Who revokes goes through with it first.
-                yield_now();
-                owner = self.owner.load(Ordering::Acquire);
-                continue;
-            }
-            // No barrier: there is no handle any more by which the owner could be busy.
-            match self.owner.compare_exchange(
-                owner,
-                null_mut(),
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            ) {
-                Ok(_) => break,
-                Err(now) => owner = now,
-            }
-        }
         let _lock = self.change.lock();
+        // Who has revoked it and not come back will not.
+        self.owner.store(null_mut(), Ordering::Release);
         self.take_out()
     }
 

@@ -160,9 +160,10 @@ impl Node {
                 break;
             }
             let level = &node.level;
-            let sure = level.sure.fetch_sub(bytes, Ordering::AcqRel);
-            debug_assert!(sure >= bytes, "more given back than was taken");
-            let held = level.held.fetch_sub(bytes, Ordering::AcqRel) - bytes;
+            level.sure.fetch_sub(bytes, Ordering::AcqRel);
+            let held = level.held.fetch_sub(bytes, Ordering::AcqRel);
+            debug_assert!(held >= bytes, "more given back than was taken");
+            let held = held.wrapping_sub(bytes);
             node.high.fell_to(held);
             bytes = node.keep_credit(bytes);
         }
@@ -175,7 +176,8 @@ impl Node {
             return;
         }
         let level = &self.level;
-        let sure = level.sure.fetch_add(bytes, Ordering::AcqRel) + bytes;
+        let before = level.sure.fetch_add(bytes, Ordering::AcqRel);
+        let sure = not_negative(before.wrapping_add(bytes));
         // A stale peak is a lower one, as it only rises: at worst the call is made in vain.
         if sure > level.peak.load(Ordering::Relaxed) {
             level.peak.fetch_max(sure, Ordering::AcqRel);
@@ -188,7 +190,8 @@ impl Node {
         let mut held = level.held.load(Ordering::Acquire);
         loop {
             let limit = level.limit.load(Ordering::Relaxed);
-            let Some(new) = held.checked_add(bytes).filter(|&new| new <= limit) else {
+            let most = limit.min(isize::MAX as usize);
+            let Some(new) = held.checked_add(bytes).filter(|&new| new <= most) else {
                 return false;
             };
             // AcqRel: who sees the new value also sees what was given back elsewhere before; see `stock`.
@@ -287,7 +290,7 @@ impl Node {
         let mut unpaid = bytes;
         for node in self.upwards() {
             let level = &node.level;
-            let sure = level.sure.load(Ordering::Relaxed);
+            let sure = not_negative(level.sure.load(Ordering::Relaxed));
             let below_fence = level.fence.load(Ordering::Relaxed).saturating_sub(sure);
             if unpaid > below_fence {
                 crossed = Some(node);
@@ -412,7 +415,7 @@ impl Node {
 
     /// Sets the fence 1/64 above what is used, now that stocks are empty.
     fn advance_fence(&self, in_hand: usize) {
-        let sure = self.level.sure.load(Ordering::Relaxed);
+        let sure = not_negative(self.level.sure.load(Ordering::Relaxed));
         let sure = sure.saturating_sub(in_hand);
         let fence = sure.saturating_add(sure / 64);
         if fence > self.level.fence.load(Ordering::Relaxed) {
@@ -428,4 +431,9 @@ impl Node {
             node.waiters.wake(node);
         }
     }
+}
+
+/// A number that wraps below 0 for a moment, while bytes whose request is not settled yet are given back by another.
+fn not_negative(sure: usize) -> usize {
+    if sure > isize::MAX as usize { 0 } else { sure }
 }

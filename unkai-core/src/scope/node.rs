@@ -284,23 +284,23 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        // Nobody else has a handle, and no children are left, for they would hold this node: only who looks at all nodes
-        // below another may still come by, until this one is unlinked.
+        // Nobody else has a handle, and no children are left, for they would hold this node. Who looks at all nodes below
+        // another is kept away by the lock of the list, and does not come by again.
         let (held, blocks) = {
             let _pass = self.tree.gate.enter(self);
+            if let Some(parent) = self.parent() {
+                parent.children.unlink(self);
+            }
             for stock in self.lent_stocks() {
                 self.lower(self.take_over(stock.dissolve()));
             }
             self.close_stocks(None);
             self.level.min.store(0, Ordering::Relaxed);
-            if let Some(parent) = self.parent() {
-                parent.lower(self.take_excess_credit());
-                parent.children.unlink(self);
-            }
-            // Only now: who emptied the stocks at the same time has given everything back.
+            let credit = self.take_excess_credit();
             let held = self.level.held.load(Ordering::Acquire);
             let blocks = self.own_blocks() + self.events.leaked_blocks.load(Ordering::Relaxed);
             if let Some(parent) = self.parent() {
+                parent.lower(credit);
                 // What is still held stays held above, on a line of its own.
                 let events = &parent.events;
                 events.leaked_bytes.fetch_add(held, Ordering::Relaxed);
