@@ -115,9 +115,19 @@ impl Waiters {
 
     #[cold]
     fn wake_slow(&self, node: &Node) {
+        self.wake_if(|first| first.fits(node));
+    }
+
+    /// Wakes the first in line, who has not been the first before: it has not yet seen to it that all stocks are closed, so
+    /// nobody can tell from outside whether there is room for it.
+    fn wake_next(&self) {
+        self.wake_if(|_| true);
+    }
+
+    fn wake_if(&self, condition: impl FnOnce(&Waiter) -> bool) {
         let waker = {
             let queue = self.queue.lock();
-            let Some(first) = queue.front().filter(|first| first.fits(node)) else {
+            let Some(first) = queue.front().filter(|first| condition(first)) else {
                 return;
             };
             first.waker.lock().take()
@@ -301,7 +311,7 @@ impl Reserve {
             .waited_nanos
             .fetch_add(nanos, Ordering::Relaxed);
         place.at.waiters.leave(&place.waiter);
-        place.at.waiters.wake(&place.at);
+        place.at.waiters.wake_next();
         Some(place)
     }
 }
