@@ -18,14 +18,15 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::sync::Barrier;
 use std::thread;
 
 use allocator_api2::alloc::Global;
 use hashbrown::{DefaultHashBuilder, HashMap};
-use unkai::{
-    Bounds, Refusal, Scope, ScopeSnapshot, TreeSnapshot, Unkai, UnkaiGlobal, last_refusal,
-};
+use unkai::report::scopes::text;
+use unkai::report::units;
+use unkai::{Bounds, Refusal, Scope, TreeSnapshot, Unkai, UnkaiGlobal, last_refusal};
 
 /// Rows and hash tables that know which scope they are charged to.
 type Rows<T> = allocator_api2::vec::Vec<T, UnkaiGlobal>;
@@ -52,12 +53,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("\nWhy it was refused:\n");
     explain(&stopped.refusal);
     println!("\nAll scopes at that moment:\n");
-    print_tree(&stopped.tree);
+    text::write(&stopped.tree, &text::Options::new(), &mut io::stdout())?;
 
     let scopes: Vec<Scope> = runs.into_iter().map(|run| run.scope).collect();
     drop(tables);
     println!("\nAll scopes when everything is done:\n");
-    print_tree(&process.snapshot(Bounds::new()));
+    let tree = process.snapshot(Bounds::new());
+    text::write(&tree, &text::Options::new(), &mut io::stdout())?;
     for scope in scopes.into_iter().chain(tenants).chain([process]) {
         scope.close()?; // an error if it still held a byte
     }
@@ -349,6 +351,10 @@ fn check<'r>(runs: &'r [Run], tables: &Tables) -> Result<&'r Stopped, Box<dyn Er
     why.ok_or_else(|| "nobody was refused".into())
 }
 
+fn bytes(bytes: usize) -> String {
+    units::bytes(bytes as f64)
+}
+
 fn explain(refusal: &Refusal) {
     let limit = refusal.limit().map_or("none".to_owned(), bytes);
     println!("  no room in     {}", refusal.path());
@@ -360,35 +366,6 @@ fn explain(refusal: &Refusal) {
         let lead = if n == 0 { "held by" } else { "" };
         let (held, name) = (bytes(consumer.reserved()), consumer.name());
         println!("  {lead:<15}{held:>9}  {name}");
-    }
-}
-
-fn print_tree(tree: &TreeSnapshot) {
-    println!(
-        "  {:<28}{:>10}{:>11}{:>11}{:>9}",
-        "", "in use", "limit", "peak", "refused"
-    );
-    for scope in tree.scopes() {
-        let ScopeSnapshot {
-            depth,
-            used,
-            limit,
-            peak,
-            refused,
-            ..
-        } = *scope;
-        let name = format!("{:1$}{2}", "", 2 * depth, scope.name());
-        let limit = limit.map_or("-".to_owned(), bytes);
-        let (used, peak) = (bytes(used), bytes(peak));
-        println!("  {name:<28}{used:>10}{limit:>11}{peak:>11}{refused:>9}");
-    }
-}
-
-fn bytes(bytes: usize) -> String {
-    match bytes {
-        0..1024 => format!("{bytes} B"),
-        1024..0x10_0000 => format!("{:.1} KiB", bytes as f64 / 1024.0),
-        _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
     }
 }
 
@@ -450,55 +427,63 @@ impl Tables {
 // 200000 orders of 20000 customers are loaded.
 // 5 queries ran at the same time:
 //
-//   process/acme/revenue by country       12 rows, right    peak 816.0 KiB
-//   process/acme/best customers           10 rows, right    peak   1.0 MiB
+//   process/acme/revenue by country       12 rows, right    peak   816 KiB
+//   process/acme/best customers           10 rows, right    peak  1.03 MiB
 //   process/globex/orders by product     300 rows, right    peak  16.5 KiB
-//   process/globex/idle customers        972 rows, right    peak 816.0 KiB
-//   process/globex/orders by country      refused          peak   4.5 MiB
+//   process/globex/idle customers        972 rows, right    peak   816 KiB
+//   process/globex/orders by country      refused          peak  4.53 MiB
 //
 // Why it was refused:
 //
 //   no room in     process/globex/orders by country
 //   asked by       process/globex/orders by country/joined rows
-//   limit            8.0 MiB
-//   in use           4.5 MiB
-//   asked for        4.0 MiB more
-//   held by          4.0 MiB  joined rows
-//                  544.0 KiB  hash table
+//   limit           8.00 MiB
+//   in use          4.53 MiB
+//   asked for       4.00 MiB more
+//   held by         4.00 MiB  joined rows
+//                    544 KiB  hash table
 //
 // All scopes at that moment:
 //
-//                                   in use      limit       peak  refused
-//   process                        8.6 MiB   64.0 MiB    9.1 MiB        0
-//     globex                       5.1 MiB   24.0 MiB    5.1 MiB        0
-//       orders by country          4.5 MiB    8.0 MiB    4.5 MiB        1
-//         joined rows              4.0 MiB          -    4.0 MiB        0
-//         hash table             544.0 KiB          -  816.0 KiB        0
-//       idle customers           560.0 KiB    8.0 MiB  816.0 KiB        0
-//         hash table             544.0 KiB          -  816.0 KiB        0
-//         rows                    16.0 KiB          -   16.0 KiB        0
-//       orders by product         16.5 KiB    8.0 MiB   16.5 KiB        0
-//         hash table               8.5 KiB          -   12.8 KiB        0
-//         rows                     8.0 KiB          -    8.0 KiB        0
-//     tables                       2.4 MiB          -    3.2 MiB        0
-//     acme                         1.1 MiB   24.0 MiB    1.6 MiB        0
-//       revenue by country       544.3 KiB    8.0 MiB  816.0 KiB        0
-//         hash table             544.0 KiB          -  816.0 KiB        0
-//         groups                     288 B          -      440 B        0
-//       best customers           544.2 KiB    8.0 MiB    1.0 MiB        0
-//         hash table             544.0 KiB          -  816.0 KiB        0
-//         rows                       160 B          -  512.0 KiB        0
+// unkai scopes
+//   19 scopes
+//   Each line includes the scopes below it.
+//
+//       used     limit     full            peak  blocks  scope
+//   9.10 MiB  64.0 MiB   14.2 % ▊      9.10 MiB      12  process
+//   5.09 MiB  24.0 MiB   21.2 % █      5.09 MiB       6  ├─ globex
+//   4.53 MiB  8.00 MiB   56.6 % ██▉    4.53 MiB       2  │  ├─ orders by country  · refused once
+//   4.00 MiB                           4.00 MiB       1  │  │  ├─ joined rows
+//    544 KiB                            816 KiB       1  │  │  └─ hash table
+//    560 KiB  8.00 MiB    6.8 % ▍       816 KiB       2  │  ├─ idle customers
+//    544 KiB                            816 KiB       1  │  │  ├─ hash table
+//   16.0 KiB                           16.0 KiB       1  │  │  └─ rows
+//   16.5 KiB  8.00 MiB    0.2 % ▏      16.5 KiB       2  │  └─ orders by product
+//   8.52 KiB                           12.8 KiB       1  │     ├─ hash table
+//   8.00 KiB                           8.00 KiB       1  │     └─ rows
+//   2.44 MiB                           3.25 MiB       2  ├─ tables
+//   1.56 MiB  24.0 MiB    6.5 % ▍      1.56 MiB       4  └─ acme
+//   1.03 MiB  8.00 MiB   12.9 % ▋      1.03 MiB       2     ├─ best customers
+//    544 KiB                            816 KiB       1     │  ├─ hash table
+//    512 KiB                            512 KiB       1     │  └─ rows
+//    544 KiB  8.00 MiB    6.6 % ▍       816 KiB       2     └─ revenue by country
+//    544 KiB                            816 KiB       1        ├─ hash table
+//      288 B                              440 B       1        └─ groups
 //
 // All scopes when everything is done:
 //
-//                                   in use      limit       peak  refused
-//   process                            0 B   64.0 MiB    9.1 MiB        0
-//     globex                           0 B   24.0 MiB    5.1 MiB        0
-//       orders by country              0 B    8.0 MiB    4.5 MiB        1
-//       idle customers                 0 B    8.0 MiB  816.0 KiB        0
-//       orders by product              0 B    8.0 MiB   16.5 KiB        0
-//     acme                             0 B   24.0 MiB    1.6 MiB        0
-//       best customers                 0 B    8.0 MiB    1.0 MiB        0
-//       revenue by country             0 B    8.0 MiB  816.0 KiB        0
+// unkai scopes
+//   8 scopes
+//   Each line includes the scopes below it.
+//
+//       used     limit     full            peak  blocks  scope
+//        0 B  64.0 MiB    0.0 %        9.10 MiB       0  process
+//        0 B  24.0 MiB    0.0 %        5.09 MiB       0  ├─ globex
+//        0 B  8.00 MiB    0.0 %        4.53 MiB       0  │  ├─ orders by country  · refused once
+//        0 B  8.00 MiB    0.0 %         816 KiB       0  │  ├─ idle customers
+//        0 B  8.00 MiB    0.0 %        16.5 KiB       0  │  └─ orders by product
+//        0 B  24.0 MiB    0.0 %        1.56 MiB       0  └─ acme
+//        0 B  8.00 MiB    0.0 %        1.03 MiB       0     ├─ best customers
+//        0 B  8.00 MiB    0.0 %         816 KiB       0     └─ revenue by country
 //
 // Every scope is closed, and none has leaked.
