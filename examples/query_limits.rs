@@ -15,6 +15,7 @@
 //! ```text
 //! cargo run --release --example query_limits
 //! ```
+#![cfg_attr(feature = "nightly", feature(allocator_api))]
 
 use std::error::Error;
 use std::fmt;
@@ -22,14 +23,22 @@ use std::io;
 use std::sync::Barrier;
 use std::thread;
 
-use allocator_api2::alloc::Global;
+#[cfg(not(feature = "nightly"))]
+use allocator_api2::{alloc::Global, vec::Vec as VecIn};
+#[cfg(not(feature = "nightly"))]
 use hashbrown::{DefaultHashBuilder, HashMap};
+// With the feature `nightly`, std's own collections take the handle.
+#[cfg(feature = "nightly")]
+use std::{
+    alloc::Global, collections::HashMap, hash::RandomState as DefaultHashBuilder, vec::Vec as VecIn,
+};
+
 use unkai::report::scopes::text;
 use unkai::report::units;
 use unkai::{Bounds, Refusal, Scope, TreeSnapshot, Unkai, UnkaiGlobal, last_refusal};
 
 /// Rows and hash tables that know which scope they are charged to.
-type Rows<T> = allocator_api2::vec::Vec<T, UnkaiGlobal>;
+type Rows<T> = VecIn<T, UnkaiGlobal>;
 type Table = HashMap<u32, u64, DefaultHashBuilder, UnkaiGlobal>;
 type Answer = Rows<(u32, u64)>;
 type Expected = Vec<(u32, u64)>;
@@ -153,7 +162,7 @@ static QUERIES: [Query; 5] = [
 fn country_by_customer(tables: &Tables, memory: &UnkaiGlobal) -> Result<Table, Stopped> {
     let mut countries = Table::new_in(part(memory, "hash table"));
     for customer in &tables.customers {
-        *entry(&mut countries, customer.id)? = u64::from(customer.country);
+        *entry(memory, &mut countries, customer.id)? = u64::from(customer.country);
     }
     Ok(countries)
 }
@@ -161,7 +170,7 @@ fn country_by_customer(tables: &Tables, memory: &UnkaiGlobal) -> Result<Table, S
 fn revenue_by_customer(tables: &Tables, memory: &UnkaiGlobal) -> Result<Table, Stopped> {
     let mut sums = Table::new_in(part(memory, "hash table"));
     for order in &tables.orders {
-        *entry(&mut sums, order.customer)? += u64::from(order.cents);
+        *entry(memory, &mut sums, order.customer)? += u64::from(order.cents);
     }
     Ok(sums)
 }
@@ -169,7 +178,7 @@ fn revenue_by_customer(tables: &Tables, memory: &UnkaiGlobal) -> Result<Table, S
 fn orders_by_product(tables: &Tables, memory: &UnkaiGlobal) -> Result<Table, Stopped> {
     let mut counts = Table::new_in(part(memory, "hash table"));
     for order in &tables.orders {
-        *entry(&mut counts, order.product)? += 1;
+        *entry(memory, &mut counts, order.product)? += 1;
     }
     Ok(counts)
 }
@@ -182,7 +191,7 @@ fn revenue_by_country(
     let mut sums = Table::new_in(part(memory, "groups"));
     for order in &tables.orders {
         let country = countries[&order.customer] as u32;
-        *entry(&mut sums, country)? += u64::from(order.cents);
+        *entry(memory, &mut sums, country)? += u64::from(order.cents);
     }
     sorted(tables, &sums, memory)
 }
@@ -190,7 +199,7 @@ fn revenue_by_country(
 fn sorted(_: &Tables, groups: &Table, memory: &UnkaiGlobal) -> Result<Answer, Stopped> {
     let mut rows = Rows::new_in(part(memory, "rows"));
     for (&key, &sum) in groups {
-        push(&mut rows, (key, sum))?;
+        push(memory, &mut rows, (key, sum))?;
     }
     rows.sort_unstable();
     Ok(rows)
@@ -212,7 +221,7 @@ fn without_orders(
     let mut rows = Rows::new_in(part(memory, "rows"));
     for customer in &tables.customers {
         if !revenue.contains_key(&customer.id) {
-            push(&mut rows, (customer.id, 0))?;
+            push(memory, &mut rows, (customer.id, 0))?;
         }
     }
     Ok(rows)
@@ -227,7 +236,7 @@ fn orders_joined_without_condition(
     let mut rows = Rows::new_in(part(memory, "joined rows"));
     for order in &tables.orders {
         for &country in countries.values() {
-            push(&mut rows, (country as u32, order.cents.into()))?;
+            push(memory, &mut rows, (country as u32, order.cents.into()))?;
         }
     }
     Ok(rows)
@@ -240,20 +249,20 @@ fn part(memory: &UnkaiGlobal, name: &str) -> UnkaiGlobal {
 }
 
 /// Appends a row if there is memory for it: `push` alone would end the process if there were not.
-fn push<T>(rows: &mut Rows<T>, row: T) -> Result<(), Stopped> {
+fn push<T>(memory: &UnkaiGlobal, rows: &mut Rows<T>, row: T) -> Result<(), Stopped> {
     if rows.try_reserve(1).is_err() {
-        return Err(Stopped::at(rows.allocator()));
+        return Err(Stopped::at(memory));
     }
     rows.push(row);
     Ok(())
 }
 
 /// The value of a key, 0 if it is new, if there is memory for it.
-fn entry(table: &mut Table, key: u32) -> Result<&mut u64, Stopped> {
+fn entry<'t>(memory: &UnkaiGlobal, table: &'t mut Table, key: u32) -> Result<&'t mut u64, Stopped> {
     if table.try_reserve(1).is_err() {
-        return Err(Stopped::at(table.allocator()));
+        return Err(Stopped::at(memory));
     }
-    Ok(table.entry(key).or_default())
+    Ok(table.entry(key).or_insert(0))
 }
 
 /// A query had to end: the reason, and how all scopes stood at that moment.
@@ -404,9 +413,9 @@ impl Tables {
         let mut customers = Rows::new_in(memory.clone());
         for id in 0..20_000 {
             let country = random(COUNTRIES);
-            push(&mut customers, Customer { id, country })?;
+            push(&memory, &mut customers, Customer { id, country })?;
         }
-        let mut orders = Rows::new_in(memory);
+        let mut orders = Rows::new_in(memory.clone());
         for _ in 0..200_000 {
             let order = Order {
                 // Some have many orders, and some have none.
@@ -414,7 +423,7 @@ impl Tables {
                 product: random(PRODUCTS),
                 cents: 100 + random(50_000),
             };
-            push(&mut orders, order)?;
+            push(&memory, &mut orders, order)?;
         }
         customers.shrink_to_fit();
         orders.shrink_to_fit();
