@@ -9,6 +9,7 @@ fi
 ci/setup.sh
 target="${CARGO_TARGET_DIR:-target}"
 CARGO_TARGET_DIR="$target/nightly" cargo +nightly test -p unkai-allocator --features nightly
+CARGO_TARGET_DIR="$target/nightly" cargo +nightly check -p unkai --all-targets --features nightly
 host=$(rustc -vV | sed -n 's/^host: //p')
 RUSTFLAGS="-Zsanitizer=address" CARGO_TARGET_DIR="$target/asan" \
     cargo +nightly test -p unkai-core --features profiler --lib --release --target "$host" -- --skip unbiased

@@ -12,13 +12,22 @@
 //! ```text
 //! cargo run --release --example cache_reclaim
 //! ```
+#![cfg_attr(feature = "nightly", feature(allocator_api))]
 
 use std::error::Error;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use allocator_api2::alloc::Global;
+#[cfg(not(feature = "nightly"))]
+use allocator_api2::{alloc::Global, vec::Vec as VecIn};
+#[cfg(not(feature = "nightly"))]
 use hashbrown::{DefaultHashBuilder, HashMap};
+// With the feature `nightly`, std's own collections take the handle.
+#[cfg(feature = "nightly")]
+use std::{
+    alloc::Global, collections::HashMap, hash::RandomState as DefaultHashBuilder, vec::Vec as VecIn,
+};
+
 use unkai::{
     ReclaimRequest, Reclaimer, Refusal, Registration, Scope, Unkai, UnkaiGlobal, last_refusal,
 };
@@ -86,7 +95,7 @@ fn why() -> Refusal {
 }
 
 /// Records that know which scope they are charged to.
-type Records = allocator_api2::vec::Vec<u64, UnkaiGlobal>;
+type Records = VecIn<u64, UnkaiGlobal>;
 
 /// A cache of the file's pages that grows while there is room in the scope above, and shrinks when others need it.
 struct PageCache {

@@ -15,20 +15,30 @@
 //! ```text
 //! cargo run --release --example query_limits
 //! ```
+#![cfg_attr(feature = "nightly", feature(allocator_api))]
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::sync::Barrier;
 use std::thread;
 
-use allocator_api2::alloc::Global;
+#[cfg(not(feature = "nightly"))]
+use allocator_api2::{alloc::Global, vec::Vec as VecIn};
+#[cfg(not(feature = "nightly"))]
 use hashbrown::{DefaultHashBuilder, HashMap};
-use unkai::{
-    Bounds, Refusal, Scope, ScopeSnapshot, TreeSnapshot, Unkai, UnkaiGlobal, last_refusal,
+// With the feature `nightly`, std's own collections take the handle.
+#[cfg(feature = "nightly")]
+use std::{
+    alloc::Global, collections::HashMap, hash::RandomState as DefaultHashBuilder, vec::Vec as VecIn,
 };
 
+use unkai::report::scopes::text;
+use unkai::report::units;
+use unkai::{Bounds, Refusal, Scope, TreeSnapshot, Unkai, UnkaiGlobal, last_refusal};
+
 /// Rows and hash tables that know which scope they are charged to.
-type Rows<T> = allocator_api2::vec::Vec<T, UnkaiGlobal>;
+type Rows<T> = VecIn<T, UnkaiGlobal>;
 type Table = HashMap<u32, u64, DefaultHashBuilder, UnkaiGlobal>;
 type Answer = Rows<(u32, u64)>;
 type Expected = Vec<(u32, u64)>;
@@ -52,12 +62,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("\nWhy it was refused:\n");
     explain(&stopped.refusal);
     println!("\nAll scopes at that moment:\n");
-    print_tree(&stopped.tree);
+    text::write(&stopped.tree, &text::Options::new(), &mut io::stdout())?;
 
     let scopes: Vec<Scope> = runs.into_iter().map(|run| run.scope).collect();
     drop(tables);
     println!("\nAll scopes when everything is done:\n");
-    print_tree(&process.snapshot(Bounds::new()));
+    let tree = process.snapshot(Bounds::new());
+    text::write(&tree, &text::Options::new(), &mut io::stdout())?;
     for scope in scopes.into_iter().chain(tenants).chain([process]) {
         scope.close()?; // an error if it still held a byte
     }
@@ -151,7 +162,7 @@ static QUERIES: [Query; 5] = [
 fn country_by_customer(tables: &Tables, memory: &UnkaiGlobal) -> Result<Table, Stopped> {
     let mut countries = Table::new_in(part(memory, "hash table"));
     for customer in &tables.customers {
-        *entry(&mut countries, customer.id)? = u64::from(customer.country);
+        *entry(memory, &mut countries, customer.id)? = u64::from(customer.country);
     }
     Ok(countries)
 }
@@ -159,7 +170,7 @@ fn country_by_customer(tables: &Tables, memory: &UnkaiGlobal) -> Result<Table, S
 fn revenue_by_customer(tables: &Tables, memory: &UnkaiGlobal) -> Result<Table, Stopped> {
     let mut sums = Table::new_in(part(memory, "hash table"));
     for order in &tables.orders {
-        *entry(&mut sums, order.customer)? += u64::from(order.cents);
+        *entry(memory, &mut sums, order.customer)? += u64::from(order.cents);
     }
     Ok(sums)
 }
@@ -167,7 +178,7 @@ fn revenue_by_customer(tables: &Tables, memory: &UnkaiGlobal) -> Result<Table, S
 fn orders_by_product(tables: &Tables, memory: &UnkaiGlobal) -> Result<Table, Stopped> {
     let mut counts = Table::new_in(part(memory, "hash table"));
     for order in &tables.orders {
-        *entry(&mut counts, order.product)? += 1;
+        *entry(memory, &mut counts, order.product)? += 1;
     }
     Ok(counts)
 }
@@ -180,7 +191,7 @@ fn revenue_by_country(
     let mut sums = Table::new_in(part(memory, "groups"));
     for order in &tables.orders {
         let country = countries[&order.customer] as u32;
-        *entry(&mut sums, country)? += u64::from(order.cents);
+        *entry(memory, &mut sums, country)? += u64::from(order.cents);
     }
     sorted(tables, &sums, memory)
 }
@@ -188,7 +199,7 @@ fn revenue_by_country(
 fn sorted(_: &Tables, groups: &Table, memory: &UnkaiGlobal) -> Result<Answer, Stopped> {
     let mut rows = Rows::new_in(part(memory, "rows"));
     for (&key, &sum) in groups {
-        push(&mut rows, (key, sum))?;
+        push(memory, &mut rows, (key, sum))?;
     }
     rows.sort_unstable();
     Ok(rows)
@@ -210,7 +221,7 @@ fn without_orders(
     let mut rows = Rows::new_in(part(memory, "rows"));
     for customer in &tables.customers {
         if !revenue.contains_key(&customer.id) {
-            push(&mut rows, (customer.id, 0))?;
+            push(memory, &mut rows, (customer.id, 0))?;
         }
     }
     Ok(rows)
@@ -225,7 +236,7 @@ fn orders_joined_without_condition(
     let mut rows = Rows::new_in(part(memory, "joined rows"));
     for order in &tables.orders {
         for &country in countries.values() {
-            push(&mut rows, (country as u32, order.cents.into()))?;
+            push(memory, &mut rows, (country as u32, order.cents.into()))?;
         }
     }
     Ok(rows)
@@ -238,20 +249,20 @@ fn part(memory: &UnkaiGlobal, name: &str) -> UnkaiGlobal {
 }
 
 /// Appends a row if there is memory for it: `push` alone would end the process if there were not.
-fn push<T>(rows: &mut Rows<T>, row: T) -> Result<(), Stopped> {
+fn push<T>(memory: &UnkaiGlobal, rows: &mut Rows<T>, row: T) -> Result<(), Stopped> {
     if rows.try_reserve(1).is_err() {
-        return Err(Stopped::at(rows.allocator()));
+        return Err(Stopped::at(memory));
     }
     rows.push(row);
     Ok(())
 }
 
 /// The value of a key, 0 if it is new, if there is memory for it.
-fn entry(table: &mut Table, key: u32) -> Result<&mut u64, Stopped> {
+fn entry<'t>(memory: &UnkaiGlobal, table: &'t mut Table, key: u32) -> Result<&'t mut u64, Stopped> {
     if table.try_reserve(1).is_err() {
-        return Err(Stopped::at(table.allocator()));
+        return Err(Stopped::at(memory));
     }
-    Ok(table.entry(key).or_default())
+    Ok(table.entry(key).or_insert(0))
 }
 
 /// A query had to end: the reason, and how all scopes stood at that moment.
@@ -349,6 +360,10 @@ fn check<'r>(runs: &'r [Run], tables: &Tables) -> Result<&'r Stopped, Box<dyn Er
     why.ok_or_else(|| "nobody was refused".into())
 }
 
+fn bytes(bytes: usize) -> String {
+    units::bytes(bytes as f64)
+}
+
 fn explain(refusal: &Refusal) {
     let limit = refusal.limit().map_or("none".to_owned(), bytes);
     println!("  no room in     {}", refusal.path());
@@ -360,35 +375,6 @@ fn explain(refusal: &Refusal) {
         let lead = if n == 0 { "held by" } else { "" };
         let (held, name) = (bytes(consumer.reserved()), consumer.name());
         println!("  {lead:<15}{held:>9}  {name}");
-    }
-}
-
-fn print_tree(tree: &TreeSnapshot) {
-    println!(
-        "  {:<28}{:>10}{:>11}{:>11}{:>9}",
-        "", "in use", "limit", "peak", "refused"
-    );
-    for scope in tree.scopes() {
-        let ScopeSnapshot {
-            depth,
-            used,
-            limit,
-            peak,
-            refused,
-            ..
-        } = *scope;
-        let name = format!("{:1$}{2}", "", 2 * depth, scope.name());
-        let limit = limit.map_or("-".to_owned(), bytes);
-        let (used, peak) = (bytes(used), bytes(peak));
-        println!("  {name:<28}{used:>10}{limit:>11}{peak:>11}{refused:>9}");
-    }
-}
-
-fn bytes(bytes: usize) -> String {
-    match bytes {
-        0..1024 => format!("{bytes} B"),
-        1024..0x10_0000 => format!("{:.1} KiB", bytes as f64 / 1024.0),
-        _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
     }
 }
 
@@ -427,9 +413,9 @@ impl Tables {
         let mut customers = Rows::new_in(memory.clone());
         for id in 0..20_000 {
             let country = random(COUNTRIES);
-            push(&mut customers, Customer { id, country })?;
+            push(&memory, &mut customers, Customer { id, country })?;
         }
-        let mut orders = Rows::new_in(memory);
+        let mut orders = Rows::new_in(memory.clone());
         for _ in 0..200_000 {
             let order = Order {
                 // Some have many orders, and some have none.
@@ -437,7 +423,7 @@ impl Tables {
                 product: random(PRODUCTS),
                 cents: 100 + random(50_000),
             };
-            push(&mut orders, order)?;
+            push(&memory, &mut orders, order)?;
         }
         customers.shrink_to_fit();
         orders.shrink_to_fit();
@@ -450,55 +436,63 @@ impl Tables {
 // 200000 orders of 20000 customers are loaded.
 // 5 queries ran at the same time:
 //
-//   process/acme/revenue by country       12 rows, right    peak 816.0 KiB
-//   process/acme/best customers           10 rows, right    peak   1.0 MiB
+//   process/acme/revenue by country       12 rows, right    peak   816 KiB
+//   process/acme/best customers           10 rows, right    peak  1.03 MiB
 //   process/globex/orders by product     300 rows, right    peak  16.5 KiB
-//   process/globex/idle customers        972 rows, right    peak 816.0 KiB
-//   process/globex/orders by country      refused          peak   4.5 MiB
+//   process/globex/idle customers        972 rows, right    peak   816 KiB
+//   process/globex/orders by country      refused          peak  4.53 MiB
 //
 // Why it was refused:
 //
 //   no room in     process/globex/orders by country
 //   asked by       process/globex/orders by country/joined rows
-//   limit            8.0 MiB
-//   in use           4.5 MiB
-//   asked for        4.0 MiB more
-//   held by          4.0 MiB  joined rows
-//                  544.0 KiB  hash table
+//   limit           8.00 MiB
+//   in use          4.53 MiB
+//   asked for       4.00 MiB more
+//   held by         4.00 MiB  joined rows
+//                    544 KiB  hash table
 //
 // All scopes at that moment:
 //
-//                                   in use      limit       peak  refused
-//   process                        8.6 MiB   64.0 MiB    9.1 MiB        0
-//     globex                       5.1 MiB   24.0 MiB    5.1 MiB        0
-//       orders by country          4.5 MiB    8.0 MiB    4.5 MiB        1
-//         joined rows              4.0 MiB          -    4.0 MiB        0
-//         hash table             544.0 KiB          -  816.0 KiB        0
-//       idle customers           560.0 KiB    8.0 MiB  816.0 KiB        0
-//         hash table             544.0 KiB          -  816.0 KiB        0
-//         rows                    16.0 KiB          -   16.0 KiB        0
-//       orders by product         16.5 KiB    8.0 MiB   16.5 KiB        0
-//         hash table               8.5 KiB          -   12.8 KiB        0
-//         rows                     8.0 KiB          -    8.0 KiB        0
-//     tables                       2.4 MiB          -    3.2 MiB        0
-//     acme                         1.1 MiB   24.0 MiB    1.6 MiB        0
-//       revenue by country       544.3 KiB    8.0 MiB  816.0 KiB        0
-//         hash table             544.0 KiB          -  816.0 KiB        0
-//         groups                     288 B          -      440 B        0
-//       best customers           544.2 KiB    8.0 MiB    1.0 MiB        0
-//         hash table             544.0 KiB          -  816.0 KiB        0
-//         rows                       160 B          -  512.0 KiB        0
+// unkai scopes
+//   19 scopes
+//   Each line includes the scopes below it.
+//
+//       used     limit     full            peak  blocks  scope
+//   9.10 MiB  64.0 MiB   14.2 % ▊      9.10 MiB      12  process
+//   5.09 MiB  24.0 MiB   21.2 % █      5.09 MiB       6  ├─ globex
+//   4.53 MiB  8.00 MiB   56.6 % ██▉    4.53 MiB       2  │  ├─ orders by country  · refused once
+//   4.00 MiB                           4.00 MiB       1  │  │  ├─ joined rows
+//    544 KiB                            816 KiB       1  │  │  └─ hash table
+//    560 KiB  8.00 MiB    6.8 % ▍       816 KiB       2  │  ├─ idle customers
+//    544 KiB                            816 KiB       1  │  │  ├─ hash table
+//   16.0 KiB                           16.0 KiB       1  │  │  └─ rows
+//   16.5 KiB  8.00 MiB    0.2 % ▏      16.5 KiB       2  │  └─ orders by product
+//   8.52 KiB                           12.8 KiB       1  │     ├─ hash table
+//   8.00 KiB                           8.00 KiB       1  │     └─ rows
+//   2.44 MiB                           3.25 MiB       2  ├─ tables
+//   1.56 MiB  24.0 MiB    6.5 % ▍      1.56 MiB       4  └─ acme
+//   1.03 MiB  8.00 MiB   12.9 % ▋      1.03 MiB       2     ├─ best customers
+//    544 KiB                            816 KiB       1     │  ├─ hash table
+//    512 KiB                            512 KiB       1     │  └─ rows
+//    544 KiB  8.00 MiB    6.6 % ▍       816 KiB       2     └─ revenue by country
+//    544 KiB                            816 KiB       1        ├─ hash table
+//      288 B                              440 B       1        └─ groups
 //
 // All scopes when everything is done:
 //
-//                                   in use      limit       peak  refused
-//   process                            0 B   64.0 MiB    9.1 MiB        0
-//     globex                           0 B   24.0 MiB    5.1 MiB        0
-//       orders by country              0 B    8.0 MiB    4.5 MiB        1
-//       idle customers                 0 B    8.0 MiB  816.0 KiB        0
-//       orders by product              0 B    8.0 MiB   16.5 KiB        0
-//     acme                             0 B   24.0 MiB    1.6 MiB        0
-//       best customers                 0 B    8.0 MiB    1.0 MiB        0
-//       revenue by country             0 B    8.0 MiB  816.0 KiB        0
+// unkai scopes
+//   8 scopes
+//   Each line includes the scopes below it.
+//
+//       used     limit     full            peak  blocks  scope
+//        0 B  64.0 MiB    0.0 %        9.10 MiB       0  process
+//        0 B  24.0 MiB    0.0 %        5.09 MiB       0  ├─ globex
+//        0 B  8.00 MiB    0.0 %        4.53 MiB       0  │  ├─ orders by country  · refused once
+//        0 B  8.00 MiB    0.0 %         816 KiB       0  │  ├─ idle customers
+//        0 B  8.00 MiB    0.0 %        16.5 KiB       0  │  └─ orders by product
+//        0 B  24.0 MiB    0.0 %        1.56 MiB       0  └─ acme
+//        0 B  8.00 MiB    0.0 %        1.03 MiB       0     ├─ best customers
+//        0 B  8.00 MiB    0.0 %         816 KiB       0     └─ revenue by country
 //
 // Every scope is closed, and none has leaked.

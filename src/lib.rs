@@ -1,4 +1,9 @@
-#![doc = include_str!("../README.md")]
+// The README's programs are for stable: they hand `Unkai` to hashbrown, which takes allocator-api2's trait. With `nightly`
+// it implements std's, for std's collections; hashbrown can be switched as well, but not by a feature of ours.
+#![cfg_attr(
+    not(all(doctest, feature = "nightly")),
+    doc = include_str!("../README.md")
+)]
 
 #[cfg(feature = "global")]
 pub use unkai_core::{

@@ -276,34 +276,43 @@ fn query_limits_refuses_one_query_and_all_others_are_right() {
     assert!(value("held by").ends_with("joined rows"), "{why}");
 
     let (then, now) = trees.split_once("All scopes when everything is").unwrap();
-    let rows = |tree: &str| -> Vec<(String, f64, u64)> {
-        let is_row = |line: &&str| line.contains(" B ") || line.contains("iB ");
-        let rows = tree.lines().filter(is_row);
-        rows.map(scope_row).collect()
-    };
-    let runaway = rows(then)
-        .into_iter()
-        .find(|row| row.0 == "orders by country");
-    let (_, held, refused) = runaway.unwrap();
-    assert_eq!((held, refused), (used, 1), "{then}");
-    let process = rows(then).into_iter().find(|row| row.0 == "process");
-    assert!(
-        process.unwrap().1 > held,
-        "the others hold something\n{then}"
+    let (then, now) = (scope_rows(then), scope_rows(now));
+    let row = |name: &str| then.iter().find(|row| row.name == name).expect(name);
+    let runaway = row("orders by country");
+    assert_eq!(
+        (runaway.used, runaway.notes),
+        (used, "refused once"),
+        "{text}"
     );
-    assert!(rows(now).iter().all(|row| row.1 == 0.0), "{now}");
-    assert!(rows(now).len() >= 8, "{now}");
+    assert!(row("process").used > used, "the others hold some\n{text}");
+    assert!(now.iter().all(|row| row.used == 0.0), "{text}");
+    assert_eq!(now.len(), 8, "{text}");
     assert!(text.ends_with("none has leaked.\n"), "{text}");
 }
 
-/// `    name of scope    4.5 MiB    8.0 MiB    4.5 MiB    1` as the name, what is in use, and how often it refused.
-fn scope_row(line: &str) -> (String, f64, u64) {
-    let columns: Vec<&str> = line.split("  ").map(str::trim).collect();
-    let columns: Vec<&str> = columns.into_iter().filter(|c| !c.is_empty()).collect();
-    let [name, used, _, _, refused] = columns[..] else {
-        panic!("a row of five columns, not {line:?}");
-    };
-    (name.to_owned(), bytes_of(used), refused.parse().unwrap())
+/// A line of a tree of scopes: `  4.53 MiB  8.00 MiB   56.6 % ██▉    4.53 MiB       2  │  ├─ name  · refused once`.
+struct ScopeRow<'t> {
+    name: &'t str,
+    used: f64,
+    notes: &'t str,
+}
+
+fn scope_rows(tree: &str) -> Vec<ScopeRow<'_>> {
+    let mut lines = tree.lines().skip_while(|line| !line.ends_with("  scope"));
+    let heading = lines.next().expect("the columns have headings");
+    let before_names = heading.len() - "scope".len();
+    lines
+        .take_while(|line| !line.is_empty())
+        .map(|line| {
+            let (names, _) = line.char_indices().nth(before_names).unwrap();
+            let branch = |c: char| "│├└─ ".contains(c);
+            let name = line[names..].trim_start_matches(branch);
+            let (name, notes) = name.split_once("  · ").unwrap_or((name, ""));
+            let (used, _) = line.trim_start().split_once("  ").unwrap();
+            let used = bytes_of(used);
+            ScopeRow { name, used, notes }
+        })
+        .collect()
 }
 
 #[test]
