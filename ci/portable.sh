@@ -9,5 +9,8 @@ RUSTFLAGS="--cfg unkai_portable" CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/p
     cargo test -p unkai -p unkai-core --features unkai-core/profiler \
     --lib --test blocks_go_back_as_they_were_taken --test totals_are_exact --test nothing_reenters \
     --test stacks_are_right "$@"
+# Stocks are lent with a full barrier where the system has no other: the tests of the limits over that.
+RUSTFLAGS="--cfg unkai_portable" CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/portable" \
+    cargo test -p unkai-allocator --test limits "$@"
 RUSTFLAGS="--cfg unkai_framehop" CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/framehop" \
     cargo test -p unkai -p unkai-core --features unkai-core/profiler --lib --test stacks_are_right "$@"

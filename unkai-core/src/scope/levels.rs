@@ -338,23 +338,24 @@ impl Node {
         let revoker = me.map_or(0, ThreadRecord::token);
         let mut revoked = false;
         self.for_each_below_but(elsewhere, &mut |node| {
-            for stock in node.lent_stocks() {
-                // A thread that ends has no name by which to revoke: then these few peaks are a little too high.
-                revoked |= stock.bytes() > 0 && revoker != 0 && stock.begin_revoking(me, revoker);
-            }
-        });
-        if revoked {
-            barrier::heavy();
-        }
-        self.for_each_below_but(elsewhere, &mut |node| {
             let mut bytes = node.front.stock.empty();
             for stock in node.lent_stocks() {
-                bytes += me.map_or(0, |me| stock.empty(me));
-                if revoked {
-                    bytes += node.take_over(stock.finish_revoking(revoker));
+                if stock.bytes() > 0 {
+                    bytes += me.map_or(0, |me| stock.empty(me));
+                    // A thread that ends has no name by which to revoke: then these few peaks are a little too high.
+                    revoked |= revoker != 0 && stock.begin_revoking(me, revoker);
                 }
             }
             node.lower(bytes);
+        });
+        if !revoked {
+            return;
+        }
+        barrier::heavy();
+        self.for_each_below_but(elsewhere, &mut |node| {
+            for stock in node.lent_stocks() {
+                node.lower(node.take_over(stock.finish_revoking(revoker)));
+            }
         });
     }
 
@@ -400,7 +401,9 @@ impl Node {
 
     /// Takes the blocks over from a stock that was lent; returns its bytes.
     pub(super) fn take_over(&self, contents: Contents) -> usize {
-        self.front.stock.add_part(contents.word);
+        if contents.word != 0 {
+            self.front.stock.add_part(contents.word);
+        }
         contents.bytes
     }
 
