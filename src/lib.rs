@@ -25,3 +25,8 @@ pub use unkai_allocator::{
 
 #[cfg(feature = "report")]
 pub use unkai_report as report;
+
+/// The programs in the documentation of limits, which run as tests.
+#[cfg(all(doctest, feature = "allocator", not(feature = "nightly")))]
+#[doc = include_str!("../docs/limits.md")]
+mod limits {}

@@ -1,6 +1,8 @@
 #![cfg_attr(feature = "nightly", feature(allocator_api))]
-//! See how many bytes a collection holds, cap them, and learn why one was refused: [`Unkai<A>`] wraps any allocator and
-//! charges what is taken from it to a [`Scope`], a place in a tree of accounts with limits.
+//! See how many bytes a collection holds, cap them, and learn why more were refused: a method that can fail returns an error
+//! then, and one that cannot (`push`, `insert`) ends the process.
+//!
+//! [`Unkai<A>`] wraps any allocator and charges what is taken from it to a [`Scope`], a place in a tree of accounts with limits.
 //!
 //! ```
 //! # #![cfg_attr(feature = "nightly", feature(allocator_api))]

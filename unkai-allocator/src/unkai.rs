@@ -24,8 +24,8 @@ use crate::api::{AllocError, Allocator, Global};
 /// [`Unkai`] over the global allocator.
 pub type UnkaiGlobal = Unkai<Global>;
 
-/// An allocator that charges the bytes taken from `A` to a [`Scope`], and refuses what the scope has no room for: for one
-/// collection, or for several that share it.
+/// An allocator that charges the bytes taken from `A` to a [`Scope`], and refuses what the scope has no room for: methods that
+/// can fail return an error then, and those that cannot end the process.
 ///
 /// Every [`new`](Self::new) starts a scope of its own, without a limit; [`in_scope`](Self::in_scope) charges one that exists.
 /// A [`Clone`] charges the same scope. The numbers outlive the collection when you keep a clone. `Unkai<A>` is `Send` and

@@ -431,6 +431,11 @@ impl Pair {
             );
             let limit = model.nodes[&id].limit;
             assert!(reserved <= limit.max(held).max(model.nodes[&id].min));
+            // What could be had, and not a byte more.
+            if let Some(headroom) = scope.headroom() {
+                assert_eq!(model.refuses(id, headroom), None);
+                assert!(model.refuses(id, headroom + 1).is_some());
+            }
             // The bound that `Scope::peak` states.
             let peak = model.nodes[&id].peak;
             let bound = peak..=peak + peak / 64;

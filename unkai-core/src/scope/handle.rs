@@ -162,16 +162,16 @@ impl Scope {
     /// Looks at each scope below each of them: costly in a large tree.
     pub fn headroom(&self) -> Option<usize> {
         let mut room = None;
-        let mut credit = 0;
+        // What guarantees on the way would pay.
+        let mut prepaid = 0;
         for node in self.node.upwards() {
             let limit = node.level.limit.load(Ordering::Relaxed);
+            let held = node.held_at_least();
             if limit != UNLIMITED {
-                let held = node.level.held.load(Ordering::Acquire);
-                let taken = held.saturating_sub(node.in_stocks());
-                let here = limit.saturating_sub(taken).saturating_add(credit);
+                let here = limit.saturating_sub(held).saturating_add(prepaid);
                 room = Some(room.map_or(here, |room: usize| room.min(here)));
             }
-            credit += node.level.credit.load(Ordering::Relaxed);
+            prepaid += node.min().saturating_sub(held);
         }
         room
     }

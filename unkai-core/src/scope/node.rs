@@ -241,11 +241,23 @@ impl Node {
         blocks
     }
 
-    /// Bytes that lie ready in stocks here and below.
-    pub(super) fn in_stocks(&self) -> usize {
-        let mut bytes = 0;
-        self.for_each_below(&mut |node| bytes += node.in_own_stocks());
-        bytes
+    /// What would be held here if all stocks here and below were called in.
+    pub(super) fn held_at_least(&self) -> usize {
+        let mut held = self.level.held.load(Ordering::Acquire);
+        held = held.saturating_sub(self.in_own_stocks());
+        self.children.for_each(|child| {
+            let granted = child.held_at_least().max(child.min());
+            held = held.saturating_sub(child.reserved()) + granted;
+        });
+        held
+    }
+
+    /// What the level above guarantees. A root has none.
+    pub(super) fn min(&self) -> usize {
+        match self.parent() {
+            Some(_) => self.level.min.load(Ordering::Relaxed),
+            None => 0,
+        }
     }
 
     /// Bytes held here that are not used: in stocks here and below, and in credits below.
