@@ -152,11 +152,12 @@
 //! leave `nightly` to the program that uses it.
 //!
 //! # What it costs
-//! * A scope: one allocation of some 700 bytes, and one for its path, from the global allocator, when it is created. A clone
-//!   of a handle takes none. In a collection a handle is one pointer wide, beside the inner allocator.
-//! * An allocation or a free: one atomic exchange, before or after the inner allocator's own work, whatever the depth of the
-//!   tree. Now and then, and near a limit more often, a batch of bytes is moved through all levels.
-//! * Threads that share a scope get a share of it each as soon as they are seen to disturb one another.
+//! * A scope: one allocation of some 600 bytes, and one for its path, from the global allocator, when it is created: 0.2 µs. A
+//!   clone of a handle takes none. In a collection a handle is one pointer wide, beside the inner allocator.
+//! * An allocation and its free, together: 3.5 ns over the system's allocator and 3.1 over mimalloc, whatever the depth of the tree,
+//!   and no atomic exchange (`cargo bench -p unkai-allocator --bench charge`, two shared cores). Now and then, and near a
+//!   limit or at a new peak more often, a batch of bytes is moved through all levels.
+//! * Threads that share a scope get a stock each as soon as they are seen to disturb one another.
 //! * A refusal: it looks at all scopes below the one that refuses, to be right.
 //!
 //! # What it does not do
