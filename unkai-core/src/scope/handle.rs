@@ -142,7 +142,7 @@ impl Scope {
     /// Bytes granted to this scope and all below it: those in use, those that lie ready in their stocks (64 KiB at most
     /// for each thread that charges a scope), and those guaranteed by [`min`](ScopeBuilder::min).
     ///
-    /// Never less than what is used, and never more than the limit. Two loads.
+    /// Never less than what is used, and never more than the limit, or the guarantee if that is larger. Two loads.
     pub fn reserved(&self) -> usize {
         self.node.reserved()
     }
