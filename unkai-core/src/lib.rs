@@ -25,6 +25,7 @@
 //!
 //! # Features
 //! * `profiler`: everything but scopes and plain values. Off by default, so that `unkai-allocator` alone stays small.
+//! * `async`: [`Scope::reserve`] can be awaited, by any runtime.
 
 mod config;
 mod losses;
