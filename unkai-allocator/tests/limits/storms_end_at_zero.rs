@@ -582,6 +582,68 @@ fn a_transfer_beside_a_change_of_the_guarantee_keeps_the_books() {
     assert_all_zero(&root);
 }
 
+/// Somebody always takes what the root has left, and others ask in vain for more than there is, through the very scope that
+/// has the guarantee.
+#[test]
+fn what_is_guaranteed_is_had_whatever_others_try() {
+    let _turn = my_turn();
+    let seed = seed(9);
+    const MIN: usize = 100_000;
+    let root = Scope::root("root").limit(1_000_000).build().unwrap();
+    let guaranteed = root.child("guaranteed").min(MIN).build().unwrap();
+    let within = Within::millis(1500);
+    let rounds = thread::scope(|threads| {
+        let (root, guaranteed) = (&root, &guaranteed);
+        let mut taken = root.try_reserve(1_000_000 - MIN).unwrap();
+        threads.spawn(move || {
+            while !within.is_over() {
+                let bytes = taken.bytes();
+                // As much as there is, in ever smaller pieces.
+                let mut piece = 1_000_000;
+                while piece > 0 {
+                    while taken.try_grow(piece).is_ok() {}
+                    piece /= 4;
+                }
+                if taken.bytes() == bytes {
+                    thread::yield_now();
+                }
+            }
+        });
+        for _ in 0..2 {
+            threads.spawn(move || {
+                while !within.is_over() {
+                    // More than the root has left, and more than it could ever have.
+                    assert!(guaranteed.try_reserve(950_000).is_err());
+                    assert!(guaranteed.try_reserve(2_000_000).is_err());
+                }
+            });
+        }
+        let user = threads.spawn(move || {
+            let mut random = Random::new(seed);
+            let (mut held, mut used, mut rounds) = (Vec::new(), 0, 0_usize);
+            while !within.is_over() {
+                let bytes = 1 + random.below(20_000);
+                if used + bytes <= MIN {
+                    held.push(guaranteed.try_reserve(bytes).expect("it is guaranteed"));
+                    used += bytes;
+                    rounds += 1;
+                } else {
+                    let place = random.below(held.len());
+                    used -= held.swap_remove(place).bytes();
+                }
+            }
+            rounds
+        });
+        user.join().unwrap()
+    });
+    println!("seed {seed}: had {rounds} times");
+    assert!(rounds > 1000);
+    for scope in [guaranteed, root.clone()] {
+        scope.close().unwrap();
+    }
+    assert_all_zero(&root);
+}
+
 /// A scope that holds nothing is dropped while another thread calls in its stock for a new peak.
 #[test]
 fn an_empty_scope_leaks_nothing_though_its_stock_is_called_in_as_it_goes() {

@@ -16,7 +16,7 @@
 
 use super::barrier;
 use super::bias::Contents;
-use super::node::Node;
+use super::node::{Level, Node};
 use super::stock::CAPACITY;
 use super::thread::{ThreadRecord, this_thread};
 use crate::sync::Ordering;
@@ -237,16 +237,22 @@ impl Node {
             return bytes;
         }
         self.refund_credit(bytes);
-        self.take_excess_credit()
+        // Not what is held: of that, another thread may give back what it could not get above, and then the guarantee would
+        // have to make up for it.
+        self.take_credit_beyond(|level| not_negative(level.sure.load(Ordering::Acquire)))
     }
 
-    /// Takes out what the credit has beyond the guarantee.
+    /// Takes out what the credit has beyond the guarantee. Only for who is alone here.
     pub(super) fn take_excess_credit(&self) -> usize {
+        self.take_credit_beyond(|level| level.held.load(Ordering::Acquire))
+    }
+
+    /// Takes out what the credit has beyond what the guarantee demands besides the bytes `had`.
+    fn take_credit_beyond(&self, had: impl Fn(&Level) -> usize) -> usize {
         let level = &self.level;
         let mut credit = level.credit.load(Ordering::Acquire);
         loop {
-            let min = level.min.load(Ordering::Relaxed);
-            let due = min.saturating_sub(level.held.load(Ordering::Acquire));
+            let due = level.min.load(Ordering::Relaxed).saturating_sub(had(level));
             if credit <= due {
                 return 0;
             }
