@@ -37,7 +37,8 @@
 //! | `stock` | bytes drawn ahead, in one word that threads share |
 //! | `bias`, `crowd` | bytes drawn ahead for one thread, which then needs no atomic exchange; a stock for each of several |
 //! | `barrier`, `thread` | what that takes: a barrier that only one side pays for; a thread's own record |
-//! | `levels` | how bytes move between levels; the peak |
+//! | `levels`, `guarantee` | how bytes move between levels; what is kept for one of them |
+//! | `ahead`, `drain` | how much is drawn ahead, for limits and peaks; how it is called in |
 //! | `gate` | how one thread can be alone below a scope |
 //! | `charge` | the slow halves, and the decision to refuse |
 //! | `refusal` | why |
@@ -45,6 +46,7 @@
 //! | `reservation`, `wait` | bytes without an allocator, and waiting for them |
 //! | `view` | snapshots |
 
+mod ahead;
 mod barrier;
 mod bias;
 mod builder;
@@ -52,7 +54,9 @@ mod change;
 mod charge;
 mod children;
 mod crowd;
+mod drain;
 mod gate;
+mod guarantee;
 mod guarded;
 mod handle;
 mod high;

@@ -16,7 +16,7 @@ pub(super) struct ThreadRecord {
     /// Counts down to the thread's next look at whether a stock should be its own. Written by the thread only.
     patience: AtomicUsize,
     number: usize,
-    /// The next record without a thread. Used under the lock of [`Free`] only.
+    /// The next record without a thread. Used under the lock of the list only.
     next: AtomicPtr<ThreadRecord>,
 }
 

@@ -1,0 +1,98 @@
+//! Calling stocks in: emptying them for a peak, closing them for a decision.
+//!
+//! The stock that is lent to another thread is taken away first. That takes a system call, so it is done in two walks with one
+//! call in between, and only where there is such a stock.
+
+use super::barrier;
+use super::bias::Contents;
+use super::node::Node;
+use super::thread::{ThreadRecord, this_thread};
+
+/// In whose name ownerships are revoked by who is alone: nobody else's, since there is only one.
+const ALONE: usize = 1;
+
+impl Node {
+    /// Empties all stocks at this level and below, but not those below `elsewhere`. Inside the gate.
+    pub(super) fn empty_stocks_below(&self, elsewhere: *const Self) {
+        let me = this_thread();
+        let revoker = me.map_or(0, ThreadRecord::token);
+        let mut revoked = false;
+        self.for_each_below_but(elsewhere, &mut |node| {
+            let mut bytes = node.front.stock.empty();
+            for stock in node.lent_stocks() {
+                if stock.bytes() > 0 {
+                    bytes += me.map_or(0, |me| stock.empty(me));
+                    // A thread that ends has no name by which to revoke: then these few peaks are a little too high.
+                    revoked |= revoker != 0 && stock.begin_revoking(me, revoker);
+                }
+            }
+            node.lower(bytes);
+        });
+        if !revoked {
+            return;
+        }
+        barrier::heavy();
+        self.for_each_below_but(elsewhere, &mut |node| {
+            for stock in node.lent_stocks() {
+                node.lower(node.take_over(stock.finish_revoking(revoker)));
+            }
+        });
+    }
+
+    /// Closes all stocks at this level and below, and takes back what was drawn ahead for guarantees that are met. Only
+    /// for who is alone there.
+    pub(super) fn close_stocks_below(&self) {
+        let me = this_thread();
+        let mut revoked = false;
+        self.for_each_below(&mut |node| {
+            for stock in node.lent_stocks() {
+                revoked |= stock.begin_revoking(me, ALONE);
+            }
+        });
+        if revoked {
+            barrier::heavy();
+        }
+        self.for_each_below(&mut |node| {
+            for stock in node.lent_stocks() {
+                node.lower(node.take_over(stock.finish_revoking(ALONE)));
+            }
+            node.close_stocks(me);
+            if !std::ptr::eq(node, self)
+                && let Some(parent) = node.parent()
+            {
+                parent.lower(node.take_excess_credit());
+            }
+        });
+    }
+
+    /// Closes the stocks of this scope itself: the shared one, and those that are lent to `me`.
+    pub(super) fn close_stocks(&self, me: Option<&ThreadRecord>) {
+        let mut bytes = 0;
+        if let Some(me) = me {
+            for stock in self.lent_stocks() {
+                bytes += self.take_over(stock.give_up(me));
+            }
+        }
+        if !self.front.stock.is_closed() {
+            bytes += self.front.stock.close();
+        }
+        self.lower(bytes);
+    }
+
+    /// Takes the blocks over from a stock that was lent; returns its bytes.
+    pub(super) fn take_over(&self, contents: Contents) -> usize {
+        if contents.word != 0 {
+            self.front.stock.add_part(contents.word);
+        }
+        contents.bytes
+    }
+
+    fn for_each_below_but(&self, elsewhere: *const Self, each: &mut dyn FnMut(&Self)) {
+        if std::ptr::eq(self, elsewhere) {
+            return;
+        }
+        each(self);
+        self.children
+            .for_each(|child| child.for_each_below_but(elsewhere, each));
+    }
+}
