@@ -93,13 +93,15 @@ fn a_growth_to_the_largest_layout_leaves_the_block_as_it_was() {
 fn a_sum_beyond_the_address_space_is_refused_and_does_not_wrap() {
     let handle = UnkaiGlobal::default();
     let scope = handle.scope().clone();
-    let half = isize::MAX as usize;
+    // What exists together fits an `isize`, as a single block does.
+    let half = isize::MAX as usize / 2;
     let one = scope.try_reserve(half).unwrap();
     let other = scope.try_reserve(half).unwrap();
     let mut bytes: Vec<u8, _> = Vec::new_in(handle);
     assert!(bytes.try_reserve_exact(10).is_err());
     let refusal = last_refusal().unwrap();
     assert_eq!((refusal.limit(), refusal.used()), (None, 2 * half));
+    assert!(scope.try_reserve(usize::MAX).is_err());
     drop((one, other));
     assert!(bytes.try_reserve_exact(10).is_ok());
     assert_eq!(held(&scope), (10, 1));
