@@ -13,3 +13,6 @@ CARGO_TARGET_DIR="$target/nightly" cargo +nightly check -p unkai --all-targets -
 host=$(rustc -vV | sed -n 's/^host: //p')
 RUSTFLAGS="-Zsanitizer=address" CARGO_TARGET_DIR="$target/asan" \
     cargo +nightly test -p unkai-core --features profiler --lib --release --target "$host" -- --skip unbiased
+# The storms of scopes: threads that empty each other's stocks, and scopes that go meanwhile.
+RUSTFLAGS="-Zsanitizer=address" CARGO_TARGET_DIR="$target/asan" \
+    cargo +nightly test -p unkai-allocator --test limits --release --target "$host"
