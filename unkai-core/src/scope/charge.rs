@@ -187,6 +187,7 @@ impl Node {
     fn decide(&self, bytes: usize) -> Result<Raised, Decided<'_>> {
         let mut held = self.tree.gate.hold();
         let mut alone: Option<&Self> = None;
+        let mut guarantees = false;
         loop {
             let NoRoom { at, bytes: here } = match self.draw(bytes, null()) {
                 Ok(raised) => return Ok(raised),
@@ -197,10 +198,15 @@ impl Node {
             // Alone, and with all stocks there closed: what this level holds is in use.
             let certain = alone.is_some_and(|alone| at.is_under(alone));
             if hopeless || certain {
-                return Err(Decided::at(at, self, bytes));
+                let used = if certain && !guarantees {
+                    at.level.held.load(Ordering::Relaxed)
+                } else {
+                    at.used()
+                };
+                return Err(Decided::at(at, self, bytes, used));
             }
             held.alone_under(at);
-            at.close_stocks_below();
+            guarantees = at.close_stocks_below();
             alone = Some(at);
         }
     }
@@ -284,13 +290,13 @@ pub(super) struct Decided<'n> {
 }
 
 impl<'n> Decided<'n> {
-    pub(super) fn at(at: &'n Node, asked_by: &'n Node, requested: usize) -> Self {
+    pub(super) fn at(at: &'n Node, asked_by: &'n Node, requested: usize, used: usize) -> Self {
         Self {
             at,
             asked_by,
             requested,
             limit: at.level.limit.load(Ordering::Relaxed),
-            used: at.used(),
+            used,
             reserved: at.level.held.load(Ordering::Relaxed),
             reclaim: ReclaimTried::default(),
         }

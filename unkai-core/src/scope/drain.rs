@@ -40,29 +40,35 @@ impl Node {
     }
 
     /// Closes all stocks at this level and below, and takes back what was drawn ahead for guarantees that are met. Only
-    /// for who is alone there.
-    pub(super) fn close_stocks_below(&self) {
+    /// for who is alone there. Returns whether anything below has a guarantee: if not, what is held here is in use.
+    pub(super) fn close_stocks_below(&self) -> bool {
         let me = this_thread();
-        let mut revoked = false;
+        let (mut revoked, mut guarantees) = (false, false);
         self.for_each_below(&mut |node| {
             for stock in node.lent_stocks() {
                 revoked |= stock.begin_revoking(me, ALONE);
             }
+            node.close_stocks(me);
+            guarantees |= node.min() > 0;
         });
         if revoked {
             barrier::heavy();
+            self.for_each_below(&mut |node| {
+                for stock in node.lent_stocks() {
+                    node.lower(node.take_over(stock.finish_revoking(ALONE)));
+                }
+            });
         }
-        self.for_each_below(&mut |node| {
-            for stock in node.lent_stocks() {
-                node.lower(node.take_over(stock.finish_revoking(ALONE)));
-            }
-            node.close_stocks(me);
-            if !std::ptr::eq(node, self)
-                && let Some(parent) = node.parent()
-            {
-                parent.lower(node.take_excess_credit());
-            }
-        });
+        if guarantees {
+            self.for_each_below(&mut |node| {
+                if !std::ptr::eq(node, self)
+                    && let Some(parent) = node.parent()
+                {
+                    parent.lower(node.take_excess_credit());
+                }
+            });
+        }
+        guarantees
     }
 
     /// Closes the stocks of this scope itself: the shared one, and those that are lent to `me`.

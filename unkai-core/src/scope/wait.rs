@@ -236,7 +236,8 @@ impl Reserve {
             }
             if place.deadline.is_some_and(|deadline| now() >= deadline) {
                 let node = self.scope.node();
-                let mut details = Decided::at(&place.at, node, self.bytes).refuse();
+                let mut details =
+                    Decided::at(&place.at, node, self.bytes, place.at.used()).refuse();
                 details.waited = Some(now() - place.since);
                 self.leave();
                 return Poll::Ready(Err(Refusal::from(details)));
