@@ -168,6 +168,11 @@ fn scopes(bench: &mut Bench) {
     bench.add(group, "reserved", || {
         timed(&|| _ = black_box(root.reserved()))
     });
+    // One byte more than is left: the stocks of all are called in to be certain.
+    root.set_limit(Some(root.used() + 1000));
+    bench.add(group, "refusal", || {
+        timed(&|| drop(black_box(root.try_reserve(1001))))
+    });
 }
 
 struct Bench {
