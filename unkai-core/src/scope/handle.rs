@@ -26,9 +26,9 @@ use crate::sync::Ordering;
 /// Not for memory that must not fail: a scope refuses. All methods may be called from any thread.
 ///
 /// # Costs
-/// A charge and its uncharge are some thirty instructions each for the thread to which the scope has lent a stock, and an atomic
-/// exchange for others, whatever the depth of the tree; now and then a batch of bytes is moved through all levels. A scope takes one allocation of some
-/// 600 bytes, and one for its path.
+/// A charge and its uncharge are some thirty instructions each for the thread to which the scope has lent a stock, and an
+/// atomic exchange each for others, whatever the depth of the tree; now and then a batch of bytes is moved through all
+/// levels. A scope takes one allocation of some 600 bytes, and one for its path.
 ///
 /// ```
 /// use unkai_core::Scope;
