@@ -8,8 +8,7 @@
 //! ```
 #![cfg_attr(feature = "nightly", feature(allocator_api, btreemap_alloc))]
 
-#[cfg(not(feature = "nightly"))]
-use allocator_api2::{boxed::Box, vec::Vec};
+use unkai::api::{Box, Vec};
 use unkai::{Unkai, UnkaiGlobal};
 
 fn main() {

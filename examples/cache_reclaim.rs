@@ -19,15 +19,12 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 #[cfg(not(feature = "nightly"))]
-use allocator_api2::{alloc::Global, vec::Vec as VecIn};
-#[cfg(not(feature = "nightly"))]
 use hashbrown::{DefaultHashBuilder, HashMap};
 // With the feature `nightly`, std's own collections take the handle.
 #[cfg(feature = "nightly")]
-use std::{
-    alloc::Global, collections::HashMap, hash::RandomState as DefaultHashBuilder, vec::Vec as VecIn,
-};
+use std::{collections::HashMap, hash::RandomState as DefaultHashBuilder};
 
+use unkai::api::{Global, Vec as VecIn};
 use unkai::{
     ReclaimRequest, Reclaimer, Refusal, Registration, Scope, Unkai, UnkaiGlobal, last_refusal,
 };

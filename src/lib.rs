@@ -16,6 +16,9 @@ pub use unkai_core::{
 pub use unkai_global::UnkaiGlobalAlloc;
 
 #[cfg(feature = "allocator")]
+pub use unkai_allocator::api;
+
+#[cfg(feature = "allocator")]
 pub use unkai_allocator::{
     Bounds, BuildError, Consumer, HighEvent, Leak, MAX_DEPTH, Omitted, OnExhausted, ReclaimRequest,
     ReclaimTried, Reclaimer, Refusal, RefusalCause, Refused, Registration, Reservation, Reserve,

@@ -7,10 +7,7 @@ use std::panic::Location;
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
-#[cfg(not(feature = "nightly"))]
-use allocator_api2::{alloc::Global, vec::Vec};
-#[cfg(feature = "nightly")]
-use std::alloc::Global;
+use unkai::api::{Global, Vec};
 use unkai::{
     Bounds, BuildError, Consumer, HighEvent, Leak, MAX_DEPTH, Omitted, OnExhausted, ReclaimRequest,
     ReclaimTried, Reclaimer, Refusal, RefusalCause, Refused, Registration, Reservation, Reserve,

@@ -25,7 +25,8 @@
 //! ```
 //!
 //! No limit is exceeded, at any level, by a byte, for a moment. A refusal is right: at some moment during the request, it
-//! and the bytes really in use were together above the limit that is named. The numbers are exact over all threads: nothing is sampled, and no block carries a header.
+//! and the bytes really in use were together above the limit that is named. The numbers are exact over all threads: nothing is
+//! sampled, and no block carries a header.
 //!
 //! # Which handle for which collection
 //! | you want | take |
