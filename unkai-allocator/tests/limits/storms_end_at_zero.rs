@@ -592,10 +592,10 @@ fn what_is_guaranteed_is_had_whatever_others_try() {
     let root = Scope::root("root").limit(1_000_000).build().unwrap();
     let guaranteed = root.child("guaranteed").min(MIN).build().unwrap();
     let within = Within::millis(1500);
-    let rounds = thread::scope(|threads| {
+    let (rounds, taken) = thread::scope(|threads| {
         let (root, guaranteed) = (&root, &guaranteed);
         let mut taken = root.try_reserve(1_000_000 - MIN).unwrap();
-        threads.spawn(move || {
+        let hog = threads.spawn(move || {
             while !within.is_over() {
                 let bytes = taken.bytes();
                 // As much as there is, in ever smaller pieces.
@@ -608,6 +608,8 @@ fn what_is_guaranteed_is_had_whatever_others_try() {
                     thread::yield_now();
                 }
             }
+            // Not given back before the others have come to an end.
+            taken
         });
         for _ in 0..2 {
             threads.spawn(move || {
@@ -634,8 +636,9 @@ fn what_is_guaranteed_is_had_whatever_others_try() {
             }
             rounds
         });
-        user.join().unwrap()
+        (user.join().unwrap(), hog.join().unwrap())
     });
+    drop(taken);
     println!("seed {seed}: had {rounds} times");
     assert!(rounds > 1000);
     for scope in [guaranteed, root.clone()] {
