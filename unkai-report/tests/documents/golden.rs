@@ -101,7 +101,13 @@ fn the_guide_shows_lines_of_real_reports_only() {
     let Ok(guide) = fs::read_to_string(folder.join("../docs/reading-a-report.md")) else {
         return;
     };
-    let reports = ["search-service.txt", "troubled.txt", "change.txt"].map(|name| {
+    let reports = [
+        "search-service.txt",
+        "troubled.txt",
+        "change.txt",
+        "scopes.txt",
+    ]
+    .map(|name| {
         fs::read_to_string(folder.join("tests/golden").join(name)).expect("golden files are there")
     });
     let mut quoted = 0;
