@@ -9,9 +9,9 @@
 //! ```
 
 use std::ptr::null;
-use std::time::Duration;
 
 use super::bias::{Biased, Wish};
+use super::drain::{NoRoomForCertain, try_alone};
 use super::levels::{NoRoom, Raised};
 use super::node::Node;
 use super::reclaim::ReclaimTried;
@@ -186,29 +186,16 @@ impl Node {
     /// Takes `bytes` where they are really there; refuses where they are not.
     fn decide(&self, bytes: usize) -> Result<Raised, Decided<'_>> {
         let mut held = self.tree.gate.hold();
-        let mut alone: Option<&Self> = None;
-        let mut guarantees = false;
-        loop {
-            let NoRoom { at, bytes: here } = match self.draw(bytes, null()) {
-                Ok(raised) => return Ok(raised),
-                Err(no_room) => no_room,
-            };
-            // More than the limit can never be had.
-            let hopeless = here > at.level.limit.load(Ordering::Relaxed);
-            // Alone, and with all stocks there closed: what this level holds is in use.
-            let certain = alone.is_some_and(|alone| at.is_under(alone));
-            if hopeless || certain {
-                let used = if certain && !guarantees {
+        try_alone(&mut held, || self.draw(bytes, null())).map_err(
+            |NoRoomForCertain { at, all_used }| {
+                let used = if all_used {
                     at.level.held.load(Ordering::Relaxed)
                 } else {
                     at.used()
                 };
-                return Err(Decided::at(at, self, bytes, used));
-            }
-            held.alone_under(at);
-            guarantees = at.close_stocks_below();
-            alone = Some(at);
-        }
+                Decided::at(at, self, bytes, used)
+            },
+        )
     }
 
     #[cold]
@@ -308,6 +295,3 @@ impl<'n> Decided<'n> {
         Details::of(self)
     }
 }
-
-/// How long reclaimers may take together for one request.
-pub(super) const RECLAIM_WITHIN: Duration = Duration::from_millis(100);

@@ -1,15 +1,50 @@
-//! Calling stocks in: emptying them for a peak, closing them for a decision.
+//! Calling stocks in: emptying them for a peak, closing them to know for certain whether there is room.
 //!
 //! The stock that is lent to another thread is taken away first. That takes a system call, so it is done in two walks with one
 //! call in between, and only where there is such a stock.
 
 use super::barrier;
 use super::bias::Contents;
+use super::gate::Held;
+use super::levels::NoRoom;
 use super::node::Node;
 use super::thread::{ThreadRecord, this_thread};
+use crate::sync::Ordering;
 
 /// In whose name ownerships are revoked by who is alone: nobody else's, since there is only one.
 const ALONE: usize = 1;
+
+/// A level that has no room, as is known for certain.
+#[derive(Debug)]
+pub(super) struct NoRoomForCertain<'n> {
+    pub(super) at: &'n Node,
+    /// Whether it is known, too, that all bytes held there are used.
+    pub(super) all_used: bool,
+}
+
+/// Makes attempts until one finds room, each alone below the level that had none for the one before, and with all stocks
+/// there closed: a level without room then has none. One whose limit is below the attempt never has.
+pub(super) fn try_alone<'n, R>(
+    held: &mut Held<'_>,
+    mut attempt: impl FnMut() -> Result<R, NoRoom<'n>>,
+) -> Result<R, NoRoomForCertain<'n>> {
+    let mut alone: Option<&Node> = None;
+    let mut guarantees = false;
+    loop {
+        let NoRoom { at, bytes } = match attempt() {
+            Ok(result) => return Ok(result),
+            Err(no_room) => no_room,
+        };
+        let closed = alone.is_some_and(|alone| at.is_under(alone));
+        if closed || bytes > at.level.limit.load(Ordering::Relaxed) {
+            let all_used = closed && !guarantees;
+            return Err(NoRoomForCertain { at, all_used });
+        }
+        held.alone_under(at);
+        guarantees = at.close_stocks_below();
+        alone = Some(at);
+    }
+}
 
 impl Node {
     /// Empties all stocks at this level and below, but not those below `elsewhere`. Inside the gate.

@@ -33,8 +33,7 @@ impl Node {
 
     /// Of `bytes` that this level has given up, keeps as many as its guarantee demands. Returns the others.
     pub(super) fn keep_credit(&self, bytes: usize) -> usize {
-        // A root has nobody to keep anything from.
-        if self.level.min.load(Ordering::Relaxed) == 0 || self.parent().is_none() {
+        if self.min() == 0 {
             return bytes;
         }
         self.refund_credit(bytes);

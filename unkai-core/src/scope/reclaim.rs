@@ -5,9 +5,8 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::charge::RECLAIM_WITHIN;
 use super::guarded;
 use super::handle::Scope;
 use super::node::Node;
@@ -190,6 +189,8 @@ impl Drop for Registered {
     }
 }
 
+/// How long reclaimers may take together for one request.
+const RECLAIM_WITHIN: Duration = Duration::from_millis(100);
 /// The most rounds through all reclaimers for one request.
 const ROUNDS: u32 = 3;
 

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::drain::try_alone;
 use super::handle::Scope;
-use super::levels::{NoRoom, Raised};
+use super::levels::Raised;
 use super::node::Node;
 use super::refusal::Refusal;
 use super::stock::Blocks;
@@ -140,24 +141,16 @@ impl Reservation {
             if way.any(|node| node.level.min.load(Ordering::Relaxed) > 0) {
                 return false;
             }
-            let mut alone: Option<&Node> = None;
             // For the peaks on the way.
             to.plan(self.bytes, 0, std::ptr::null());
             let end = Some(common);
-            let raised = loop {
-                if std::ptr::eq(to, common) {
-                    break self.bytes;
-                }
-                match to.raise_below(self.bytes, 0, end, &mut Raised::default()) {
-                    Ok(raised) => break raised,
-                    Err(NoRoom { at, .. }) if alone.is_some_and(|alone| at.is_under(alone)) => {
-                        return false;
-                    }
-                    Err(NoRoom { at, .. }) => {
-                        held.alone_under(at);
-                        at.close_stocks_below();
-                        alone = Some(at);
-                    }
+            let raised = if std::ptr::eq(to, common) {
+                self.bytes
+            } else {
+                let raise = || to.raise_below(self.bytes, 0, end, &mut Raised::default());
+                match try_alone(&mut held, raise) {
+                    Ok(raised) => raised,
+                    Err(_) => return false,
                 }
             };
             let lowered = if std::ptr::eq(from, common) {
