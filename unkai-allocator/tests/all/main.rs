@@ -4,9 +4,10 @@
 mod aborts;
 #[cfg(not(feature = "nightly"))]
 mod arenas;
-#[cfg(not(feature = "nightly"))]
 mod collections;
 mod forwarding;
+#[cfg(not(feature = "nightly"))]
+mod hash_maps;
 mod limits;
 mod model;
 mod sharing;

@@ -1,36 +1,11 @@
-//! Collections of std, with the feature `nightly`: what they hold is charged exactly, and a limit refuses through their
+//! The other collections of std, with the feature `nightly`: what they hold is charged exactly, and a limit refuses through their
 //! fallible methods and harms nothing. A `BTreeMap` has none.
 
-use std::alloc::Global;
 use std::collections::{BTreeMap, VecDeque};
 
-use unkai_allocator::{Scope, Unkai, UnkaiGlobal, last_refusal};
+use unkai_allocator::{Unkai, UnkaiGlobal};
 
-fn limited(limit: usize) -> (UnkaiGlobal, Scope) {
-    let scope = Scope::root("limited").limit(limit).build().unwrap();
-    (Unkai::in_scope(Global, &scope), scope)
-}
-
-#[test]
-fn a_vec_with_room_for_ten_thousand_words_reports_80000() {
-    let words = Vec::<usize, UnkaiGlobal>::with_capacity_in(10000, Unkai::default());
-    let expected = 10_000 * size_of::<usize>();
-    assert_eq!(words.allocator().report_usage(), expected as isize);
-    #[cfg(target_pointer_width = "64")]
-    assert_eq!(words.allocator().report_usage(), 80000);
-}
-
-#[test]
-fn a_vec_reports_its_capacity_however_it_changes() {
-    let mut words: Vec<u16, UnkaiGlobal> = Vec::new_in(Unkai::default());
-    for n in 0..10_000 {
-        words.push(n);
-        assert_eq!(words.allocator().usage().bytes, 2 * words.capacity());
-    }
-    words.truncate(17);
-    words.shrink_to_fit();
-    assert_eq!(words.allocator().usage().bytes, 34);
-}
+use crate::support::limited;
 
 #[test]
 fn a_deque_reports_its_capacity() {
@@ -55,38 +30,6 @@ fn a_tree_reports_its_nodes_and_ends_at_zero() {
 }
 
 #[test]
-fn boxes_report_the_size_of_what_they_hold() {
-    let handle = UnkaiGlobal::default();
-    let boxes: Vec<_> = (0..10_u8)
-        .map(|n| Box::new_in([n; 100], handle.clone()))
-        .collect();
-    assert_eq!((handle.usage().bytes, handle.usage().blocks), (1000, 10));
-    drop(boxes);
-    assert_eq!((handle.usage().bytes, handle.usage().blocks), (0, 0));
-}
-
-#[test]
-fn a_vec_at_its_limit_keeps_its_elements_and_grows_again_when_there_is_room() {
-    let (handle, scope) = limited(10_000);
-    let other: Vec<u8, _> = Vec::with_capacity_in(5000, handle.clone());
-    let mut words: Vec<u64, _> = Vec::new_in(handle);
-    while words.try_reserve(1).is_ok() {
-        words.push(words.len() as u64);
-        assert_eq!(scope.used(), 5000 + 8 * words.capacity());
-    }
-    // 512 words fit beside the other vector, and 1024 do not.
-    assert!(words.iter().copied().eq(0..512));
-    assert_eq!(last_refusal().unwrap().requested(), 8 * 512);
-    drop(other);
-    assert!(words.try_reserve(1).is_ok());
-    words.push(512);
-    assert!(words.iter().copied().eq(0..513));
-    assert_eq!((scope.used(), scope.usage().blocks), (8192, 1));
-    drop(words);
-    assert_eq!((scope.used(), scope.usage().blocks), (0, 0));
-}
-
-#[test]
 fn a_deque_at_its_limit_keeps_its_elements_and_grows_again_when_there_is_room() {
     let (handle, scope) = limited(10_000);
     let other: VecDeque<u8, _> = VecDeque::with_capacity_in(5000, handle.clone());
@@ -102,20 +45,6 @@ fn a_deque_at_its_limit_keeps_its_elements_and_grows_again_when_there_is_room() 
     assert!(words.iter().rev().copied().eq(0..513));
     assert_eq!((scope.used(), scope.usage().blocks), (8192, 1));
     drop(words);
-    assert_eq!((scope.used(), scope.usage().blocks), (0, 0));
-}
-
-#[test]
-fn as_many_boxes_fit_a_limit_as_it_has_room_for() {
-    let (handle, scope) = limited(1000);
-    let new = |n: u8| Box::try_new_in([n; 96], handle.clone());
-    let mut boxes: Vec<_> = (0..).map_while(|n| new(n).ok()).collect();
-    assert_eq!((boxes.len(), scope.used()), (10, 960));
-    assert!(boxes.iter().zip(0..).all(|(bytes, n)| **bytes == [n; 96]));
-    boxes.remove(3);
-    boxes.push(new(99).unwrap());
-    assert!(new(100).is_err());
-    drop(boxes);
     assert_eq!((scope.used(), scope.usage().blocks), (0, 0));
 }
 

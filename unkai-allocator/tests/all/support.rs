@@ -5,7 +5,14 @@ use std::collections::HashMap;
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use unkai_allocator::api::{AllocError, Allocator};
+use unkai_allocator::api::{AllocError, Allocator, Global};
+use unkai_allocator::{Scope, Unkai, UnkaiGlobal};
+
+/// A handle on a scope that may hold `limit` bytes, and the scope.
+pub(crate) fn limited(limit: usize) -> (UnkaiGlobal, Scope) {
+    let scope = Scope::root("limited").limit(limit).build().unwrap();
+    (Unkai::in_scope(Global, &scope), scope)
+}
 
 /// Xorshift, 64 bits. Tests print their seed.
 #[derive(Debug)]
