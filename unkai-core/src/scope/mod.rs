@@ -22,7 +22,8 @@
 //! 2. **A refusal is right**: at some moment during the call, the bytes in use and the request were together above the
 //!    limit of the scope that is named, with no byte lying idle in a stock.
 //! 3. **A refusal leaves no trace**: what was taken at lower levels goes back before the call returns.
-//! 4. **The cost does not grow with depth**, amortised: levels are only touched when a stock runs dry or over.
+//! 4. **The cost does not grow with depth**, amortised: levels are only touched when a stock runs dry or over, or for a new
+//!    peak.
 //! 5. **At rest, every number is exact.**
 //! 6. **The peak is never too low**, and too high by a stated bound: [`Scope::peak`].
 //! 7. **Nothing unwinds, and no code of the user's runs under a lock.**
