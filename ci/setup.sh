@@ -13,7 +13,13 @@ command -v cc >/dev/null || missing+=(gcc libc6-dev)
 command -v make >/dev/null || missing+=(make)
 # What single proofs need is named by them: ci/setup.sh valgrind
 for tool in "$@"; do
-    command -v "$tool" >/dev/null || missing+=("$tool")
+    case "$tool" in
+        go) package=golang-go ;;
+        node) package=nodejs ;;
+        dot) package=graphviz ;;
+        *) package="$tool" ;;
+    esac
+    command -v "$tool" >/dev/null || missing+=("$package")
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
 

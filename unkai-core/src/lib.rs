@@ -20,6 +20,7 @@
 //! | `tracker` | what happens when | `probe`, `store`, `snapshot` |
 //! | `probe` | the thread, the clock, the stack, the choice of samples | `entered`, `sync` |
 //! | `store` | counters and tables | `entered`, `sync` |
+//! | `resident` | the process's memory as the system sees it | nothing |
 //! | `scope` | a tree of accounts with limits, for the `Allocator` façade | `sync` |
 //! | `config`, `losses`, `snapshot`, `widened` | plain values | nothing |
 //!
@@ -42,6 +43,8 @@ mod heap;
 mod probe;
 #[cfg(all(feature = "profiler", not(loom)))]
 pub mod process;
+#[cfg(all(feature = "profiler", not(loom)))]
+mod resident;
 #[cfg(feature = "profiler")]
 mod store;
 #[cfg(all(feature = "profiler", not(loom)))]

@@ -27,6 +27,9 @@ pub struct Snapshot {
     pub window: Option<Duration>,
     /// Exact totals over all threads.
     pub totals: Totals,
+    /// Bytes of the process in physical memory (its RSS), program, allocator and unkai together; `None` where the system
+    /// does not say. A difference keeps the later snapshot's.
+    pub resident_bytes: Option<u64>,
     /// How samples were chosen when the snapshot was taken.
     pub sampling: SamplingStatus,
     /// How stacks were taken, and how well that went.
@@ -204,12 +207,29 @@ impl Estimate {
         }
     }
 
-    /// `self − earlier` of a level. Blocks live at both moments cancel, so the sum of variances is an upper bound.
-    fn moved_since(&self, earlier: &Self) -> Self {
+    /// The change of a level from `before` to `after`, where `allocated` came in between.
+    ///
+    /// Blocks that are live at both moments cancel, and so do those that came and went in between. The snapshots do not
+    /// tell how many these are, but each kind can be left out by itself. The error is the smaller of these bounds: that of
+    /// all blocks live at either moment, and that of all blocks that came or went in between. The first is close where
+    /// blocks are short-lived, the second where a large part stays.
+    fn moved(before: &Self, after: &Self, allocated: &Self) -> Self {
+        let bound = |before: f64, after: f64, came: f64| {
+            let went = (came + before - after).max(0.0);
+            (before + after).min(came + went).max(0.0)
+        };
         Self {
-            bytes_variance: self.bytes_variance + earlier.bytes_variance,
-            blocks_variance: self.blocks_variance + earlier.blocks_variance,
-            ..self.grown_since(earlier)
+            bytes_variance: bound(
+                before.bytes_variance,
+                after.bytes_variance,
+                allocated.bytes_variance,
+            ),
+            blocks_variance: bound(
+                before.blocks_variance,
+                after.blocks_variance,
+                allocated.blocks_variance,
+            ),
+            ..after.grown_since(before)
         }
     }
 }
@@ -334,6 +354,7 @@ impl Snapshot {
             uptime: Duration::ZERO,
             window: None,
             totals: Totals::default(),
+            resident_bytes: None,
             sampling: SamplingStatus {
                 mode: Sampling::Off,
                 widened: None,
@@ -356,8 +377,9 @@ impl Snapshot {
     /// What changed between `earlier` and `self`, two snapshots of the same process.
     ///
     /// Cumulative figures (allocated, freed, lifetimes, losses) become those of the window. Levels (live) become signed
-    /// growth; the error of a growth is an upper bound. Peak, ages and own memory stay as they are in `self`. Sites are
-    /// matched by their id; those in which nothing happened are left out.
+    /// growth; the error of a growth is an upper bound, from what came and went as far as that is less than what is live.
+    /// Peak, ages, resident and own memory stay as they are in `self`. Sites are matched by their id; those in which
+    /// nothing happened are left out.
     ///
     /// ```
     /// use std::time::SystemTime;
@@ -387,6 +409,7 @@ impl Snapshot {
             uptime: self.uptime,
             window: Some(self.uptime.saturating_sub(earlier.uptime)),
             totals: self.totals.since(&earlier.totals),
+            resident_bytes: self.resident_bytes,
             sampling: self.sampling,
             unwinding: self.unwinding,
             sites,
@@ -413,9 +436,10 @@ impl Site {
     }
 
     fn since(&self, earlier: &Self) -> Self {
+        let allocated = self.allocated.grown_since(&earlier.allocated);
         Self {
-            allocated: self.allocated.grown_since(&earlier.allocated),
-            live: self.live.moved_since(&earlier.live),
+            allocated,
+            live: Estimate::moved(&earlier.live, &self.live, &allocated),
             lifetimes: self.lifetimes.grown_since(&earlier.lifetimes),
             ..self.clone()
         }
@@ -439,5 +463,30 @@ impl Amount {
             bytes: self.bytes.wrapping_sub(earlier.bytes),
             blocks: self.blocks.wrapping_sub(earlier.blocks),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site(allocated: f64, live: f64) -> Site {
+        let mut site = Site::new(2, vec![1]);
+        site.allocated.bytes_variance = allocated;
+        site.live.bytes_variance = live;
+        site
+    }
+
+    #[test]
+    fn the_error_of_a_growth_is_that_of_the_blocks_that_make_it() {
+        // A large index that stays, and 5 new blocks: only these are in doubt.
+        let change = site(1005.0, 1005.0).since(&site(1000.0, 1000.0));
+        assert_eq!(change.live.bytes_variance, 5.0);
+        // Ten thousand short-lived blocks in between: only those live at either end are in doubt.
+        let change = site(11_000.0, 4.0).since(&site(1000.0, 3.0));
+        assert_eq!(change.live.bytes_variance, 7.0);
+        // All that was there went: 3 left, none came.
+        let change = site(1000.0, 0.0).since(&site(1000.0, 3.0));
+        assert_eq!(change.live.bytes_variance, 3.0);
     }
 }

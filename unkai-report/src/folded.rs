@@ -12,27 +12,9 @@ use std::io;
 
 use unkai_core::Site;
 
-use crate::report::{INNER_MISSING, OUTER_MISSING, Report, stand_in};
-use crate::trim::trim;
-
-/// The number behind each stack.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Value {
-    /// Estimated bytes that are live.
-    #[default]
-    LiveBytes,
-    /// Estimated blocks that are live.
-    LiveBlocks,
-    /// Estimated bytes allocated so far.
-    AllocatedBytes,
-    /// Estimated blocks allocated so far.
-    AllocatedBlocks,
-    /// Estimated bytes that were live when the whole program's live bytes were at their peak.
-    PeakBytes,
-    /// Estimated blocks that were live at that moment.
-    PeakBlocks,
-}
+use crate::report::Report;
+use crate::shown::shown_path;
+use crate::value::Value;
 
 /// What to write.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,7 +41,7 @@ impl Options {
 /// Writes `report` as folded stacks, sorted by name.
 ///
 /// Values are rounded to integers. Stacks whose value rounds to zero are left out, and those that shrank in a
-/// difference of two snapshots: the format has no negative values. `;` in a name becomes `:`, a line break a space.
+/// difference of two snapshots: the format has no negative values. `;` in a name becomes `:`.
 ///
 /// # Errors
 /// Those of `out`.
@@ -94,38 +76,14 @@ pub fn write(report: &Report, options: &Options, out: &mut impl io::Write) -> io
     Ok(())
 }
 
-impl Value {
-    fn of(self, site: &Site) -> f64 {
-        match self {
-            Self::LiveBytes => site.live.bytes,
-            Self::LiveBlocks => site.live.blocks,
-            Self::AllocatedBytes => site.allocated.bytes,
-            Self::AllocatedBlocks => site.allocated.blocks,
-            Self::PeakBytes => site.at_peak.bytes,
-            Self::PeakBlocks => site.at_peak.blocks,
-        }
-    }
-}
-
 fn fold(report: &Report, site: &Site) -> String {
     let frames = report.call_stack(site);
-    let kept = &frames[trim(&frames)];
-    if kept.is_empty() {
-        return stand_in(site).to_owned();
-    }
-    let mut names = Vec::with_capacity(kept.len() + 2);
-    if site.truncated {
-        names.push(OUTER_MISSING.to_owned());
-    }
-    names.extend(kept.iter().rev().map(|frame| escape(&frame.name())));
-    if site.prefix_only {
-        names.push(INNER_MISSING.to_owned());
-    }
-    names.join(";")
+    let names = shown_path(site, &frames).map(|step| escape(&step.name()));
+    names.collect::<Vec<_>>().join(";")
 }
 
 fn escape(name: &str) -> String {
-    name.replace(';', ":").replace(['\n', '\r'], " ")
+    name.replace(';', ":")
 }
 
 #[cfg(test)]
@@ -158,7 +116,7 @@ mod tests {
     #[test]
     fn separators_in_names_are_replaced_and_equal_stacks_are_summed() {
         let text = folded(&[(&[1, 2, 3], 1.4), (&[1, 2], 1.4)], Options::new());
-        assert_eq!(text, "my_app:: main;my_app::f::<[u8: 4]> 3\n");
+        assert_eq!(text, "my_app::\u{fffd}main;my_app::f::<[u8: 4]> 3\n");
     }
 
     #[test]

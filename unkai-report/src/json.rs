@@ -12,10 +12,12 @@
 //! | `uptime` | `seconds`, `nanoseconds`: how long the profiler had run |
 //! | `window` | `null`, or for a difference of two snapshots the time between them |
 //! | `totals` | exact: `allocated` and `freed` with `bytes` and `blocks`; `peak_live_bytes`, `peak_error_bytes`, `refused_requests` |
+//! | `resident_bytes` | bytes of the process in physical memory; missing if the system did not say |
 //! | `sampling` | `mode`: `"off"`, `"every_block"`, `{"bytes": {"interval": n}}` or `{"blocks": {"one_in": n}}`; where a table that is nearly full keeps it sparser than set, `widened`: `set`, like `mode`, and `by`, the name of the table in `own_memory`; `paused`; `threshold_bytes` |
 //! | `unwinding` | `kind`: `"none"`, `"frame_pointers"`, `"tables"` or `"portable"`; `frame_pointers`: `null` if not known; `max_frames`, `skipped_frames`, `modules` |
 //! | `losses` | events that were not recorded, by cause |
 //! | `own_memory` | `threads`, `stacks`, `sites`, `live_blocks`, each with `entries`, `capacity`, `used_bytes`, `capacity_bytes`; `unwinder_bytes` |
+//! | `modules` | where files with code were loaded, the executable first: `start`, `end` and `file_offset` as text (`"0x7f00"`), `path`, and where known `build_id` in hexadecimal; missing if none is known |
 //! | `functions` | a list of `name`, and where known `raw_name` (as in the binary) and `file` |
 //! | `addresses` | a list of `address`, a return address as text (`"0x7f00"`), and `frames`, innermost first: `function` is an index in `functions`, `line` may be missing. Without a name, `frames` is missing |
 //! | `sites` | one entry for each call stack, see below |
@@ -27,6 +29,7 @@
 
 mod convert;
 mod error;
+mod modules;
 pub(crate) mod schema;
 mod sites;
 mod status;

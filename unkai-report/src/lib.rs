@@ -41,23 +41,41 @@
 #![forbid(unsafe_code)]
 
 mod brackets;
+mod modules;
 mod names;
 mod origin;
 mod path;
 mod report;
+mod shown;
 mod sites;
 mod stacks;
 mod symbols;
 mod tree;
 mod trim;
+mod value;
+mod words;
 
+#[cfg(feature = "json")]
+pub mod dhat;
+#[cfg(feature = "flamegraph")]
+pub mod flamegraph;
 pub mod folded;
 #[cfg(feature = "json")]
+pub mod html;
+#[cfg(feature = "json")]
 pub mod json;
+#[cfg(feature = "pprof")]
+pub mod pprof;
+#[cfg(feature = "prometheus")]
+pub mod prometheus;
 pub mod scopes;
+#[cfg(feature = "json")]
+pub mod speedscope;
 pub mod text;
 pub mod units;
 
+pub use modules::{Module, Modules};
 pub use report::{Frame, Report};
 pub use stacks::readable_stacks;
 pub use symbols::{Function, SourceFunction, Symbols};
+pub use value::Value;

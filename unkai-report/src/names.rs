@@ -3,6 +3,8 @@
 //! A symbol's name is demangled, its hash left out. Binaries with line tables only (`debug = "line-tables-only"`) name
 //! functions without their path (`push`, not `alloc::vec::Vec::push`); for these the path is read from the source file.
 
+use std::borrow::Cow;
+
 /// A readable name for `raw`: demangled, and led by the module path of `file` if it has no path of its own.
 ///
 /// The path that comes from a file is the crate's folder and the module's file: it has no types in it.
@@ -17,6 +19,29 @@ pub(crate) fn readable_name(raw: &str, file: Option<&str>) -> String {
         Some(module) => format!("{module}::{name}"),
         None => name,
     }
+}
+
+/// `text` with every character that would act on a terminal, break a line or turn the direction of the text replaced.
+///
+/// Names come out of binaries and documents, which may be damaged or hostile; whoever shows one need not think of it.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    if text.contains(acts) {
+        Cow::Owned(text.replace(acts, "\u{fffd}"))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+fn acts(character: char) -> bool {
+    let hides = matches!(
+        character,
+        '\u{61c}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+    );
+    character.is_control() || hides
 }
 
 /// The crate of the standard library that `file` belongs to, wherever that was compiled.
@@ -91,6 +116,15 @@ fn identifier(part: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_acts_on_a_terminal_or_hides_text_is_replaced() {
+        assert_eq!(printable("a::b<\"&'>"), "a::b<\"&'>");
+        assert_eq!(
+            printable("a\n\u{1b}[31m\u{202e}b\u{85}\u{7f}"),
+            "a\u{fffd}\u{fffd}[31m\u{fffd}b\u{fffd}\u{fffd}"
+        );
+    }
 
     #[test]
     fn both_manglings_are_readable_and_lose_their_hash() {

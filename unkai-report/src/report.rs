@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use unkai_core::{Site, Snapshot};
 
+use crate::modules::Modules;
 use crate::symbols::{Function, Symbols};
 
 /// The state of a heap profile with the names of its functions.
@@ -23,6 +24,7 @@ use crate::symbols::{Function, Symbols};
 pub struct Report {
     snapshot: Snapshot,
     symbols: Symbols,
+    modules: Modules,
 }
 
 /// One entry of a call stack: a return address, and one of the functions that it lies in.
@@ -53,17 +55,30 @@ impl Report {
             .iter()
             .flat_map(|site| site.stack.iter().copied());
         let symbols = Symbols::resolve(addresses);
-        Self::from_parts(snapshot, symbols)
+        Self::from_parts(snapshot, symbols).with_modules(Modules::of_this_process())
     }
 
-    /// Leaves out all names: reports show addresses. Cheap, and enough to name the functions elsewhere.
+    /// Leaves out all names: reports show addresses. Cheap, and enough to name the functions elsewhere, because the
+    /// modules of this process are noted: `snapshot` must come from it.
     pub fn without_names(snapshot: Snapshot) -> Self {
-        Self::from_parts(snapshot, Symbols::new())
+        Self::from_parts(snapshot, Symbols::new()).with_modules(Modules::of_this_process())
     }
 
-    /// Joins a snapshot with names from any source. Addresses that `symbols` does not know are shown as numbers.
+    /// Joins a snapshot with names from any source. Addresses that `symbols` does not know are shown as numbers. No
+    /// module is known.
     pub fn from_parts(snapshot: Snapshot, symbols: Symbols) -> Self {
-        Self { snapshot, symbols }
+        Self {
+            snapshot,
+            symbols,
+            modules: Modules::default(),
+        }
+    }
+
+    /// Notes the modules that addresses of the snapshot lie in.
+    #[must_use]
+    pub fn with_modules(mut self, modules: Modules) -> Self {
+        self.modules = modules;
+        self
     }
 
     /// The numbers.
@@ -74,6 +89,11 @@ impl Report {
     /// The names.
     pub fn symbols(&self) -> &Symbols {
         &self.symbols
+    }
+
+    /// The executable and the libraries that were loaded.
+    pub fn modules(&self) -> &Modules {
+        &self.modules
     }
 
     /// Gives the numbers and the names back.
@@ -92,6 +112,14 @@ impl<'a> Frame<'a> {
     pub fn name(&self) -> Cow<'a, str> {
         match self.function {
             Some(function) => Cow::Borrowed(function.name()),
+            None => Cow::Owned(format!("{:#x}", self.address)),
+        }
+    }
+
+    /// The function's [short name](Function::short_name), or the address in hexadecimal if it has none.
+    pub fn short_name(&self) -> Cow<'a, str> {
+        match self.function {
+            Some(function) => Cow::Borrowed(function.short_name()),
             None => Cow::Owned(format!("{:#x}", self.address)),
         }
     }

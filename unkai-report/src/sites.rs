@@ -62,7 +62,7 @@ pub(crate) fn label(report: &Report, site: &Site) -> SiteLabel {
             ..SiteLabel::default()
         };
     };
-    let mut name = FunctionPath::parse(&kept[at].name()).readable();
+    let mut name = kept[at].short_name().into_owned();
     if site.prefix_only {
         name = format!("{name} {INNER_MISSING}");
     }

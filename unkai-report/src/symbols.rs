@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::c_void;
 use std::sync::Arc;
 
-use crate::names::readable_name;
+use crate::names::{printable, readable_name};
 use crate::origin::Origin;
+use crate::path::FunctionPath;
 
 /// Functions, files and lines for a set of return addresses.
 ///
@@ -27,6 +28,7 @@ pub struct Symbols {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Function {
     name: Arc<str>,
+    short_name: Arc<str>,
     raw_name: Option<Arc<str>>,
     file: Option<Arc<str>>,
     origin: Origin,
@@ -54,9 +56,15 @@ pub struct SourceFunction {
 
 impl Function {
     /// The name for people: demangled, without hash. Where debug information names a function without its path, the
-    /// module path of its source file leads the name.
+    /// module path of its source file leads the name. Characters that would act on a terminal, break the line or hide
+    /// others are replaced by `\u{fffd}`.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The whole path without generic parameters, a trait by its own name alone: `<my_app::Key as Hash>::hash`.
+    pub fn short_name(&self) -> &str {
+        &self.short_name
     }
 
     /// The name as the binary has it, if that differs from [`name`](Self::name). Instances of a generic function can
@@ -199,18 +207,23 @@ impl Symbols {
         raw_name: Option<&str>,
         file: Option<&str>,
     ) -> u32 {
-        let name = self.intern(name);
-        let file = file.map(|file| self.intern(file));
+        let name = self.intern(&printable(name));
+        let file = file.map(|file| self.intern(&printable(file)));
         let key = (name, file);
         if let Some(&known) = self.by_name.get(&key) {
             return known;
         }
         let raw_name = raw_name.map(|raw_name| self.intern(raw_name));
         let (name, file) = key.clone();
+        let short_name = match FunctionPath::parse(&name).readable() {
+            short if short.is_empty() => Arc::clone(&name),
+            short => self.intern(&short),
+        };
         let origin = Origin::of(&name, file.as_deref());
         let index = u32::try_from(self.functions.len()).unwrap_or(u32::MAX);
         self.functions.push(Function {
             name,
+            short_name,
             raw_name,
             file,
             origin,

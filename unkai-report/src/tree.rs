@@ -3,7 +3,6 @@
 //! A node stands for a path of the program's own functions; library functions between them are left out, and the one
 //! that finally allocates hangs below its caller as a leaf of its own kind. Each node has the sum of its sites.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -93,18 +92,16 @@ impl Node {
 }
 
 #[derive(Default)]
-struct Builder<'a> {
+struct Builder {
     tree: CallTree,
     /// The child of a node by its label.
     children: HashMap<(usize, Label, bool), usize>,
     labels: HashMap<Rc<str>, Label>,
-    /// Labels of functions by their full names.
-    functions: HashMap<Cow<'a, str>, Label>,
     names: Vec<Rc<str>>,
 }
 
-impl<'a> Builder<'a> {
-    fn add(&mut self, report: &'a Report, site: &Site, value: f64) {
+impl Builder {
+    fn add(&mut self, report: &Report, site: &Site, value: f64) {
         let frames = report.call_stack(site);
         let kept = &frames[trim(&frames)];
         let mut at = 0;
@@ -115,7 +112,7 @@ impl<'a> Builder<'a> {
         let all_library = !kept.iter().any(is_program);
         let shown = |frame: &&Frame<'_>| all_library || is_program(frame);
         for frame in kept.iter().rev().filter(shown) {
-            let label = self.label_of(frame);
+            let label = self.label(&frame.short_name());
             // Direct recursion is one node.
             if self.tree.nodes[at].label != label {
                 at = self.step(at, label, false, value);
@@ -165,16 +162,6 @@ impl<'a> Builder<'a> {
             children: Vec::new(),
         });
         self.tree.nodes.len() - 1
-    }
-
-    fn label_of(&mut self, frame: &Frame<'a>) -> Label {
-        let name = frame.name();
-        if let Some(&known) = self.functions.get(&name) {
-            return known;
-        }
-        let label = self.label(&FunctionPath::parse(&name).readable());
-        self.functions.insert(name, label);
-        label
     }
 
     fn label(&mut self, name: &str) -> Label {

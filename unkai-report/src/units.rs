@@ -68,6 +68,12 @@ pub fn signed_digits(number: i64) -> String {
     format!("{sign}{}", digits(number.unsigned_abs()))
 }
 
+/// `1 site`, `2 sites`.
+pub(crate) fn plural(count: u64, noun: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{ending}", digits(count))
+}
+
 /// `part` of `whole` in percent with one decimal: `66.1 %`. Empty if `whole` is not positive.
 pub fn share(part: f64, whole: f64) -> String {
     if whole > 0.0 && part.is_finite() {

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::{Tables, Tracker};
 use crate::probe::clock::Tick;
 use crate::probe::unwind;
+use crate::resident::resident_bytes;
 use crate::snapshot::{
     Amount, DurationHistogram, OwnMemory, Site, Snapshot, TableUse, Totals, UnwindingStatus,
 };
@@ -37,6 +38,7 @@ impl Tracker {
     pub(crate) fn snapshot(&self) -> Snapshot {
         let mut snapshot = Snapshot::empty(SystemTime::now());
         snapshot.totals = self.totals();
+        snapshot.resident_bytes = resident_bytes();
         snapshot.losses = self.lost.read();
         if let Some(tables) = self.tables.get() {
             snapshot.uptime = Duration::from_nanos(tables.clock.uptime());

@@ -6,7 +6,7 @@ use unkai_core::Snapshot;
 
 use super::error::ReadError;
 use super::wire::Document;
-use super::{HEAP_PROFILE, sites, status};
+use super::{HEAP_PROFILE, modules, sites, status};
 use crate::report::Report;
 
 pub(super) fn to_document(report: &Report) -> io::Result<Document> {
@@ -19,10 +19,12 @@ pub(super) fn to_document(report: &Report) -> io::Result<Document> {
         uptime: status::span(snapshot.uptime),
         window: snapshot.window.map(status::span),
         totals: status::totals(&snapshot.totals),
+        resident_bytes: snapshot.resident_bytes,
         sampling: status::sampling(&snapshot.sampling)?,
         unwinding: status::unwinding(&snapshot.unwinding)?,
         losses: status::losses(&snapshot.losses)?,
         own_memory: status::own_memory(&snapshot.own_memory),
+        modules: modules::modules(report.modules()),
         functions: sites::functions(report.symbols()),
         sites: sites::sites(report, &addresses),
         addresses,
@@ -37,6 +39,7 @@ pub(super) fn from_document(document: &Document) -> Result<Report, ReadError> {
         .map(|span| status::read_span(span, "window"))
         .transpose()?;
     snapshot.totals = status::read_totals(&document.totals);
+    snapshot.resident_bytes = document.resident_bytes;
     status::read_sampling(&document.sampling, &mut snapshot.sampling);
     status::read_unwinding(&document.unwinding, &mut snapshot.unwinding);
     snapshot.losses = status::read_losses(&document.losses)?;
@@ -47,5 +50,6 @@ pub(super) fn from_document(document: &Document) -> Result<Report, ReadError> {
             .sites
             .push(sites::read_site(site, at, &document.addresses)?);
     }
-    Ok(Report::from_parts(snapshot, symbols))
+    let modules = modules::read_modules(&document.modules)?;
+    Ok(Report::from_parts(snapshot, symbols).with_modules(modules))
 }

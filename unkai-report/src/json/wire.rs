@@ -14,10 +14,16 @@ pub(super) struct Document {
     pub(super) uptime: Span,
     pub(super) window: Option<Span>,
     pub(super) totals: Totals,
+    /// Missing if the system does not say, and in documents from before it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) resident_bytes: Option<u64>,
     pub(super) sampling: Sampling,
     pub(super) unwinding: Unwinding,
     pub(super) losses: BTreeMap<String, u64>,
     pub(super) own_memory: OwnMemory,
+    /// Missing if none is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) modules: Vec<Module>,
     pub(super) functions: Vec<Function>,
     pub(super) addresses: Vec<Address>,
     pub(super) sites: Vec<Site>,
@@ -118,6 +124,20 @@ pub(super) struct TableUse {
     pub(super) capacity: u64,
     pub(super) used_bytes: u64,
     pub(super) capacity_bytes: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Module {
+    #[serde(serialize_with = "write_hex", deserialize_with = "read_hex")]
+    pub(super) start: u64,
+    #[serde(serialize_with = "write_hex", deserialize_with = "read_hex")]
+    pub(super) end: u64,
+    #[serde(serialize_with = "write_hex", deserialize_with = "read_hex")]
+    pub(super) file_offset: u64,
+    pub(super) path: String,
+    /// In hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) build_id: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]

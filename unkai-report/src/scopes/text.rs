@@ -34,8 +34,8 @@ use std::io;
 use unkai_core::{ScopeSnapshot, TreeSnapshot};
 
 use super::children;
-use crate::text::layout::{bar, plural};
-use crate::units::{bytes, count, digits, duration, share};
+use crate::text::layout::bar;
+use crate::units::{bytes, count, digits, duration, plural, share};
 
 /// How to lay the text out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

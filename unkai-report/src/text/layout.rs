@@ -90,12 +90,6 @@ pub(super) fn error(estimate: &Estimate) -> String {
     }
 }
 
-/// `1 site`, `2 sites`.
-pub(crate) fn plural(count: u64, noun: &str) -> String {
-    let ending = if count == 1 { "" } else { "s" };
-    format!("{} {noun}{ending}", units::digits(count))
-}
-
 /// A bar of `width` columns for a share of 1, in eighths of a column. Anything above zero is visible.
 pub(crate) fn bar(share: f64, width: usize) -> String {
     if share.is_nan() || share <= 0.0 {

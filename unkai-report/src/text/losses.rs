@@ -2,12 +2,13 @@
 
 use std::io;
 
-use unkai_core::{Cause, TableUse};
+use unkai_core::TableUse;
 
 use super::Options;
 use super::layout::{heading, paragraph};
 use crate::report::Report;
 use crate::units::{bytes, count, digits, share};
+use crate::words::losses::explanation;
 
 pub(super) fn write(report: &Report, options: &Options, out: &mut dyn io::Write) -> io::Result<()> {
     let losses = &report.snapshot().losses;
@@ -64,63 +65,4 @@ fn write_table(name: &str, table: &TableUse, out: &mut dyn io::Write) -> io::Res
         out,
         "  {name:<12}{used:>11} {most:>11} {full:>8} {entries:>12} {capacity:>12}"
     )
-}
-
-/// What happened, and what it means for the numbers.
-fn explanation(cause: Cause) -> &'static str {
-    match cause {
-        Cause::StackTruncated => {
-            "stacks deeper than the profiler keeps: their outer frames are missing. Bytes are right; the call tree starts \
-             them at \"(outer frames missing)\". More frames can be kept by configuration."
-        }
-        Cause::StackMissing => {
-            "samples whose stack could not be taken: their bytes are right, in the site \"(stack could not be taken)\"."
-        }
-        Cause::StacksFull => {
-            "samples while the table of stacks was full: they went to the callers that were already known, marked \"… \
-             (stack table full)\"."
-        }
-        Cause::SitesFull => {
-            "samples while the table of sites was full: they are in the site \"(other: the table of sites is full)\"."
-        }
-        Cause::LiveTableFull => {
-            "samples dropped because the table of live blocks was full: sites are too small by as much."
-        }
-        Cause::ThreadNotSampled => {
-            "allocations on threads that were ending, or beyond the configured number of threads: in the totals, but \
-             in no site."
-        }
-        Cause::SampleRefused => {
-            "samples dropped because the allocator refused the slightly larger block: in the totals, but in no site."
-        }
-        Cause::OwnMemoryRefused => {
-            "samples dropped because the system gave unkai no memory: in the totals, but in no site."
-        }
-        Cause::Reentered => {
-            "allocations by unkai's own code while it took a sample: in no number of this report."
-        }
-        Cause::LayoutMismatch => {
-            "sampled blocks freed with another layout than they were allocated with: a bug in the program or in a crate \
-             that it uses. unkai used the right layout."
-        }
-        Cause::FreeMissed => {
-            "sampled blocks whose free was not seen before their address was allocated again: their lifetimes are too \
-             long."
-        }
-        _ => "events of a kind that this report has no words for.",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-
-    #[test]
-    fn every_cause_of_loss_has_words_of_its_own() {
-        let texts: HashSet<&str> = Cause::ALL.into_iter().map(explanation).collect();
-        assert_eq!(texts.len(), Cause::ALL.len());
-        assert!(!texts.contains("events of a kind that this report has no words for."));
-    }
 }

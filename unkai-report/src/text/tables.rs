@@ -5,10 +5,10 @@ use std::io;
 use unkai_core::Estimate;
 
 use super::Options;
-use super::layout::{error, fit, fit_place, heading, plural};
+use super::layout::{error, fit, fit_place, heading};
 use crate::report::Report;
 use crate::sites::{SiteGroup, SiteLabel, add};
-use crate::units::{bytes, count, growth, share, signed_digits};
+use crate::units::{bytes, count, growth, plural, share, signed_digits};
 
 /// One ranking of the sites.
 struct Table {

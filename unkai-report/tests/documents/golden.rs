@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::{env, fs};
 
-use unkai_report::{Report, folded, text};
+use unkai_report::{Report, Value, folded, text};
 
 use crate::samples;
 
@@ -81,11 +81,8 @@ fn the_text_without_names_shows_addresses() {
 #[test]
 fn folded_stacks_are_as_agreed() {
     for (name, value) in [
-        ("live-bytes.folded.txt", folded::Value::LiveBytes),
-        (
-            "allocated-blocks.folded.txt",
-            folded::Value::AllocatedBlocks,
-        ),
+        ("live-bytes.folded.txt", Value::LiveBytes),
+        ("allocated-blocks.folded.txt", Value::AllocatedBlocks),
     ] {
         let mut out = Vec::new();
         let options = folded::Options::new().value(value);

@@ -3,6 +3,7 @@
 mod golden;
 #[cfg(feature = "json")]
 mod json;
+#[path = "../support/samples.rs"]
 mod samples;
 mod scopes;
 mod text;

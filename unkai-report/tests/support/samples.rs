@@ -6,7 +6,7 @@ use unkai_core::{
     Cause, CrowdedTable, DurationHistogram, Estimate, Sampling, Site, Snapshot, TableUse,
     UnwinderKind, Widened,
 };
-use unkai_report::{Report, SourceFunction, Symbols};
+use unkai_report::{Module, Modules, Report, SourceFunction, Symbols};
 
 /// Mean bytes between samples of the reports made here.
 const INTERVAL: f64 = 524_288.0;
@@ -144,8 +144,18 @@ pub(crate) fn search_service() -> Report {
         snapshot.totals.freed.blocks = 9_360_683;
         snapshot.totals.peak_live_bytes = 98_566_144;
         snapshot.totals.peak_error_bytes = 524_288;
+        snapshot.resident_bytes = Some(141_557_760);
     }
-    Report::from_parts(report.0, report.1)
+    Report::from_parts(report.0, report.1).with_modules(modules())
+}
+
+fn modules() -> Modules {
+    let (start, end) = (0x5555_0000_0000, 0x5555_0010_0000);
+    let mut program = Module::new(start, end, 0x4000, "/usr/local/bin/search");
+    program.build_id = Some(vec![0x5e, 0xa4, 0xc4, 0x00, 0x01, 0x02, 0x03, 0xff]);
+    let (start, end) = (0x7f00_0000_0000, 0x7f00_0020_0000);
+    let library = Module::new(start, end, 0, "/usr/lib/libc.so.6");
+    Modules::from_iter([program, library])
 }
 
 /// Everything that can go wrong has gone wrong.
@@ -220,6 +230,105 @@ pub(crate) fn change() -> Report {
     earlier.sites[3].live = estimate(65_536.0, 30.0);
     earlier.sites[3].allocated = estimate(65_536.0, 69_000.0);
     Report::from_parts(later.since(&earlier), symbols)
+}
+
+/// Names that would break out of a report if it let them.
+pub(crate) fn hostile() -> Report {
+    let generics = format!(
+        "my_app::Map<{}>::insert",
+        "alloc::vec::Vec<u8>, ".repeat(500)
+    );
+    let long = format!("my_app::{}", "x".repeat(10_000));
+    let names = [
+        "my_app::<img src=x onerror=alert(1)>::f",
+        "my_app::</script><script>alert(1)</script>",
+        "my_app::\"double\" & 'single' `back`\\",
+        "my_app::line\nbreak\r\u{2028}and\ttab",
+        "my_app::\u{1b}[31mred\u{202e}turned",
+        "my_app::semi;colon {label=\"x\"} # 7",
+        "my_app::ünïcødé→🦀",
+        "-- ]]> --> <!-- %s ${x} {{y}}",
+        " ",
+        &generics,
+        &long,
+        "?",
+    ];
+    let blocks = Blocks {
+        size: 4096.0,
+        allocated: 5000.0,
+        live: 1000.0,
+        lived: 20,
+        age: 30,
+    };
+    let mut program = Program::default();
+    for name in names {
+        program.site(&["my_app::main@src/<b>&\"main\".rs:1", name], blocks);
+    }
+    let (mut snapshot, symbols) = program.report();
+    snapshot.totals.allocated.bytes = 12 * 5000 * 4096;
+    snapshot.totals.allocated.blocks = 12 * 5000;
+    snapshot.totals.freed.bytes = 12 * 4000 * 4096;
+    snapshot.totals.freed.blocks = 12 * 4000;
+    snapshot.totals.peak_live_bytes = 12 * 1250 * 4096;
+    let path = "/opt/<b>my & \"own\"\n.so";
+    let module = Module::new(0x5555_0000_0000, 0x5555_0010_0000, 0, path);
+    Report::from_parts(snapshot, symbols).with_modules(Modules::from_iter([module]))
+}
+
+/// A program with this many call stacks, about 25 frames deep, that share their outer parts as real ones do.
+pub(crate) fn many_sites(sites: usize) -> Report {
+    let mut symbols = Symbols::new();
+    let mut address_of = |level: usize, number: usize| {
+        let address = 0x5555_0000_0000 + (level * 100_000 + number) as u64 * 16;
+        let function = SourceFunction {
+            name: format!(
+                "big::part{}::layer{level}::Worker<T>::step{number}",
+                number % 50
+            ),
+            file: Some(format!("src/part{}/layer{level}.rs", number % 50)),
+            line: Some(10 + (number % 900) as u32),
+        };
+        symbols.insert(address, &[function]);
+        address
+    };
+    let mut snapshot = search_service().into_parts().0;
+    snapshot.sites = (0..sites)
+        .map(|id| {
+            // The innermost frames are the site's own, the others are shared by more and more sites.
+            let stack = (0..25).rev().map(|level| {
+                let shared_by = [1, 3, 10, 40, 150, 600, 2_500][(24 - level) / 4];
+                address_of(level, id / shared_by)
+            });
+            let mut site = Site::new(id as u32 + 2, stack.collect());
+            let (size, allocated) = (
+                16.0 * (1 + id % 500) as f64,
+                40.0 + (id * 7919 % 2000) as f64,
+            );
+            let live = (allocated * (id % 10) as f64 / 10.0).floor();
+            site.allocated = estimate(size, allocated * 40.0);
+            site.live = estimate(size, live * 40.0);
+            site.at_peak = estimate(size, live * 50.0);
+            site.lifetimes = spread(12 + id % 25, site.allocated.blocks - site.live.blocks);
+            site.ages = spread(20 + id % 20, site.live.blocks);
+            site
+        })
+        .collect();
+    let sum = |value: fn(&Site) -> f64| snapshot.sites.iter().map(value).sum::<f64>() as u64;
+    let (allocated, live) = (
+        sum(|site| site.allocated.bytes),
+        sum(|site| site.live.bytes),
+    );
+    let (blocks, live_blocks) = (
+        sum(|site| site.allocated.blocks),
+        sum(|site| site.live.blocks),
+    );
+    let peak = sum(|site| site.at_peak.bytes);
+    snapshot.totals.allocated.bytes = allocated;
+    snapshot.totals.allocated.blocks = blocks;
+    snapshot.totals.freed.bytes = allocated - live;
+    snapshot.totals.freed.blocks = blocks - live_blocks;
+    snapshot.totals.peak_live_bytes = peak;
+    Report::from_parts(snapshot, symbols).with_modules(modules())
 }
 
 /// Blocks of one size that one site allocated.

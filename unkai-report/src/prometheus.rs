@@ -1,0 +1,1 @@
+//! A heap profile as metrics.
