@@ -64,6 +64,7 @@ pub mod folded;
 pub mod html;
 #[cfg(feature = "json")]
 pub mod json;
+pub mod leaks;
 #[cfg(feature = "pprof")]
 pub mod pprof;
 #[cfg(feature = "prometheus")]
