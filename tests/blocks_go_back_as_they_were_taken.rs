@@ -188,7 +188,7 @@ fn nothing_is_amiss(before: (i64, usize), context: &str) {
         "{context}"
     );
     assert_eq!((usage.freed.bytes, usage.freed.blocks), freed, "{context}");
-    let snapshot = HEAP.inner.snapshot();
+    let snapshot = HEAP.aside(UnkaiGlobalAlloc::snapshot);
     for cause in [
         Cause::FreeMissed,
         Cause::LayoutMismatch,

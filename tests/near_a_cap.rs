@@ -79,7 +79,7 @@ fn estimates_agree(snapshot: &Snapshot) {
 fn sampling_follows_what_fits_and_nothing_is_lost() {
     for seed in 0..8 {
         wave(seed, || {
-            let snapshot = HEAP.inner.snapshot();
+            let snapshot = HEAP.aside(UnkaiGlobalAlloc::snapshot);
             estimates_agree(&snapshot);
             let sampling = snapshot.sampling;
             let interval = INTERVAL;
@@ -93,12 +93,21 @@ fn sampling_follows_what_fits_and_nothing_is_lost() {
     }
     // The table is all but empty now: what was set comes back with one of the next samples.
     let mut left = 10_000;
-    while HEAP.inner.snapshot().sampling.widened.is_some() {
+    while HEAP
+        .aside(UnkaiGlobalAlloc::snapshot)
+        .sampling
+        .widened
+        .is_some()
+    {
         std::hint::black_box(vec![0_u8; 60_000]);
         left -= 1;
-        assert!(left > 0, "{:?}", HEAP.inner.snapshot().sampling);
+        assert!(
+            left > 0,
+            "{:?}",
+            HEAP.aside(UnkaiGlobalAlloc::snapshot).sampling
+        );
     }
-    let snapshot = HEAP.inner.snapshot();
+    let snapshot = HEAP.aside(UnkaiGlobalAlloc::snapshot);
     for cause in [
         Cause::FreeMissed,
         Cause::LayoutMismatch,

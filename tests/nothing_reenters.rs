@@ -69,9 +69,9 @@ fn nothing_reenters() {
             2 => HEAP.inner.set_sampling_interval(2000),
             _ => HEAP.inner.set_sampling_interval(1),
         }
-        std::hint::black_box(HEAP.inner.report_addr());
+        std::hint::black_box(HEAP.aside(UnkaiGlobalAlloc::report_addr));
     }
-    let snapshot = HEAP.inner.snapshot();
+    let snapshot = HEAP.aside(UnkaiGlobalAlloc::snapshot);
     assert!(
         snapshot.sites.len() > 20,
         "something must have been sampled"

@@ -28,7 +28,7 @@ fn ten_at_once(round: u64) {
 #[inline(never)]
 fn run(rounds: u64) -> unkai::Snapshot {
     (0..rounds).for_each(ten_at_once);
-    HEAP.inner.snapshot()
+    HEAP.aside(UnkaiGlobalAlloc::snapshot)
 }
 
 #[test]

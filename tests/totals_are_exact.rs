@@ -148,7 +148,7 @@ fn totals_are_exact() {
         }
     });
     agree("after more threads than cells");
-    let snapshot = HEAP.inner.snapshot();
+    let snapshot = HEAP.aside(UnkaiGlobalAlloc::snapshot);
     assert!(
         snapshot.losses.of(Cause::ThreadNotSampled) > 0,
         "no thread was without cells"

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
+    /// Bytes and blocks of this thread while it works aside.
+    static ASIDE: Cell<Option<[i64; 2]>> = const { Cell::new(None) };
 }
 
 /// Counts every request that succeeds. A `realloc` is a free and an allocation.
@@ -45,6 +47,18 @@ impl<A> Outer<A> {
         (self.freed[0].load(SeqCst), self.freed[1].load(SeqCst))
     }
 
+    /// Work that counts with what it leaves behind only, as `unkai::aside` and whatever makes a snapshot or a report.
+    pub fn aside<R>(&self, work: impl FnOnce(&A) -> R) -> R {
+        assert_eq!(ASIDE.replace(Some([0, 0])), None);
+        let result = work(&self.inner);
+        let left = ASIDE.take().expect("set above");
+        for ((allocated, freed), left) in self.allocated.iter().zip(&self.freed).zip(left) {
+            allocated.fetch_add(left.max(0) as u64, SeqCst);
+            freed.fetch_add((-left).max(0) as u64, SeqCst);
+        }
+        result
+    }
+
     /// Requests that were made while this thread was already inside the allocator under test.
     pub fn nested(&self) -> u64 {
         self.nested.load(SeqCst)
@@ -62,9 +76,14 @@ impl<A> Outer<A> {
     }
 }
 
-fn count(counters: &[AtomicU64; 2], bytes: usize) {
-    counters[0].fetch_add(bytes as u64, SeqCst);
-    counters[1].fetch_add(1, SeqCst);
+/// Counts a block, which is `sign` times as much live memory.
+fn count(counters: &[AtomicU64; 2], bytes: usize, sign: i64) {
+    if let Some([live_bytes, live_blocks]) = ASIDE.get() {
+        ASIDE.set(Some([live_bytes + sign * bytes as i64, live_blocks + sign]));
+    } else {
+        counters[0].fetch_add(bytes as u64, SeqCst);
+        counters[1].fetch_add(1, SeqCst);
+    }
 }
 
 // SAFETY: hands every call over as it came.
@@ -73,7 +92,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Outer<A> {
         // SAFETY: passed on.
         let block = self.inside(|| unsafe { self.inner.alloc(layout) });
         if !block.is_null() {
-            count(&self.allocated, layout.size());
+            count(&self.allocated, layout.size(), 1);
         }
         block
     }
@@ -82,7 +101,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Outer<A> {
         // SAFETY: passed on.
         let block = self.inside(|| unsafe { self.inner.alloc_zeroed(layout) });
         if !block.is_null() {
-            count(&self.allocated, layout.size());
+            count(&self.allocated, layout.size(), 1);
         }
         block
     }
@@ -90,15 +109,15 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Outer<A> {
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         // SAFETY: passed on.
         self.inside(|| unsafe { self.inner.dealloc(block, layout) });
-        count(&self.freed, layout.size());
+        count(&self.freed, layout.size(), -1);
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         // SAFETY: passed on.
         let resized = self.inside(|| unsafe { self.inner.realloc(block, layout, new_size) });
         if !resized.is_null() {
-            count(&self.freed, layout.size());
-            count(&self.allocated, new_size);
+            count(&self.freed, layout.size(), -1);
+            count(&self.allocated, new_size, 1);
         }
         resized
     }

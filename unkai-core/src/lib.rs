@@ -22,12 +22,14 @@
 //! | `store` | counters and tables | `entered`, `sync` |
 //! | `resident` | the process's memory as the system sees it | nothing |
 //! | `scope` | a tree of accounts with limits, for the `Allocator` façade | `sync` |
+//! | `aside` | work that is not the program's | `probe` |
 //! | `config`, `losses`, `snapshot`, `widened` | plain values | nothing |
 //!
 //! # Features
 //! * `profiler`: everything but scopes and plain values. Off by default, so that `unkai-allocator` alone stays small.
 //! * `async`: [`Scope::reserve`] can be awaited, by any runtime.
 
+mod aside;
 mod config;
 mod losses;
 mod scope;
@@ -50,6 +52,7 @@ mod store;
 #[cfg(all(feature = "profiler", not(loom)))]
 mod tracker;
 
+pub use aside::aside;
 pub use config::{Config, MAX_FRAMES, MAX_INTERVAL};
 #[cfg(all(feature = "profiler", not(loom)))]
 pub use heap::Heap;

@@ -12,15 +12,16 @@
 
 use std::alloc::Layout;
 
+use crate::aside::aside;
 use crate::config::Config;
 use crate::heap::Heap;
 use crate::losses::Cause;
 use crate::probe::sampler::Plan;
 use crate::probe::thread::{self, Standing};
 use crate::probe::unwind;
-use crate::snapshot::{Sampling, Snapshot, Totals};
+use crate::snapshot::{Amount, Sampling, Snapshot, Totals};
 use crate::store::cells::Cells;
-use crate::tracker::{Caller, Tracker};
+use crate::tracker::{Account, Caller, Tracker};
 
 pub use crate::probe::thread::cells;
 pub use crate::probe::unwind::Registers;
@@ -55,7 +56,7 @@ pub unsafe fn alloc<H: Heap>(
             unsafe { TRACKER.alloc(&caller, layout, zeroed) }
         }
         // SAFETY: the caller's promise is passed on.
-        Err(cause) => unsafe { TRACKER.alloc_shared(heap, layout, zeroed, cause) },
+        Err(account) => unsafe { TRACKER.alloc_without_cells(heap, layout, zeroed, account) },
     }
 }
 
@@ -88,7 +89,7 @@ pub unsafe fn dealloc<H: Heap>(
             unsafe { TRACKER.dealloc(&caller, block, layout) }
         }
         // SAFETY: the caller's promise is passed on.
-        Err(_) => unsafe { TRACKER.dealloc_shared(heap, block, layout) },
+        Err(account) => unsafe { TRACKER.dealloc_without_cells(heap, block, layout, account) },
     }
 }
 
@@ -125,7 +126,9 @@ pub unsafe fn realloc<H: Heap>(
             unsafe { TRACKER.realloc(&caller, block, layout, new_size) }
         }
         // SAFETY: the caller's promise is passed on.
-        Err(cause) => unsafe { TRACKER.realloc_shared(heap, block, layout, new_size, cause) },
+        Err(account) => unsafe {
+            TRACKER.realloc_without_cells(heap, block, layout, new_size, account)
+        },
     }
 }
 
@@ -134,8 +137,10 @@ pub unsafe fn realloc<H: Heap>(
 /// Stops no thread. Takes a time proportional to the number of sites and live samples, and allocates its answer.
 pub fn snapshot(config: &Config) -> Snapshot {
     TRACKER.start(config);
-    unwind::refresh();
-    TRACKER.snapshot()
+    aside(|| {
+        unwind::refresh();
+        TRACKER.snapshot()
+    })
 }
 
 /// The exact totals now. Takes a time proportional to the number of threads alive at once so far; allocates nothing.
@@ -165,26 +170,32 @@ pub(crate) fn is_in_use() -> bool {
     TRACKER.is_started()
 }
 
+/// Takes over what a thread that had stepped aside leaves behind.
+pub(crate) fn visit_ends(allocated: Amount, freed: Amount) {
+    TRACKER.take_over(allocated, freed);
+}
+
 /// Takes the cells of a thread that ends.
 pub(crate) fn thread_ends(cells: &'static Cells) {
     TRACKER.release_cells(cells);
 }
 
-/// The cells of this thread, counted on by the fast path or now; or why it has none.
+/// The cells of this thread, counted on by the fast path or now; or who is charged instead.
 fn resolve(
     config: &Config,
     cells: &'static Cells,
     count: impl FnOnce(&Cells) -> bool,
-) -> Result<&'static Cells, Cause> {
+) -> Result<&'static Cells, Account> {
     match thread::standing_of(cells) {
         Standing::Registered(cells) => Ok(cells),
         Standing::Unregistered => {
             let cells = thread::register(|| TRACKER.acquire_cells(config));
-            let cells = cells.ok_or(Cause::ThreadNotSampled)?;
+            let cells = cells.ok_or(Account::Shared(Cause::ThreadNotSampled))?;
             count(cells);
             Ok(cells)
         }
-        Standing::Inside => Err(Cause::Reentered),
-        Standing::Shared => Err(Cause::ThreadNotSampled),
+        Standing::Inside => Err(Account::Shared(Cause::Reentered)),
+        Standing::Shared => Err(Account::Shared(Cause::ThreadNotSampled)),
+        Standing::Aside => Err(Account::Aside),
     }
 }

@@ -1,6 +1,6 @@
 //! What a program asks its profiler: usage, snapshots, the reports of version 0.2.0, and changes of the sampling.
 
-use unkai_core::{MAX_INTERVAL, Sampling, Snapshot, Totals, process};
+use unkai_core::{MAX_INTERVAL, Sampling, Snapshot, Totals, aside, process};
 
 use crate::UnkaiGlobalAlloc;
 
@@ -12,7 +12,8 @@ impl<A> UnkaiGlobalAlloc<A> {
 
     /// The whole profile now: totals, and estimates for each call stack.
     ///
-    /// Stops no thread. Costs one to three microseconds for each call stack and some nanoseconds for each live sample.
+    /// Stops no thread. What taking it allocates for a while is not counted as the program's (see [`aside`]). Costs one to
+    /// three microseconds for each call stack and some nanoseconds for each live sample.
     pub fn snapshot(&self) -> Snapshot {
         process::snapshot(&self.config)
     }
@@ -20,16 +21,7 @@ impl<A> UnkaiGlobalAlloc<A> {
     /// The call stacks that hold live memory, as return addresses, innermost first, each with its live bytes (an
     /// estimate, rounded). The most bytes come first.
     pub fn report_addr(&self) -> Vec<(Vec<usize>, isize)> {
-        let sites = self.snapshot().sites.into_iter();
-        let mut stacks: Vec<(Vec<usize>, isize)> = sites
-            .map(|site| {
-                let stack = site.stack.iter().map(|&address| address as usize).collect();
-                (stack, site.live.bytes.round() as isize)
-            })
-            .filter(|&(_, bytes)| bytes != 0)
-            .collect();
-        stacks.sort_by_key(|&(_, bytes)| std::cmp::Reverse(bytes));
-        stacks
+        aside(|| stacks_of(self.snapshot()))
     }
 
     /// The call stacks that hold live memory, in readable form, each with its live bytes (an estimate, rounded). The most
@@ -38,7 +30,7 @@ impl<A> UnkaiGlobalAlloc<A> {
     /// Resolving names takes time and, while it lasts, memory of the size of the program's debug information.
     #[cfg(feature = "report")]
     pub fn report_symbol(&self) -> Vec<(String, isize)> {
-        unkai_report::readable_stacks(&self.snapshot())
+        aside(|| unkai_report::readable_stacks(&self.snapshot()))
     }
 
     /// Stops taking samples. Totals stay exact, and frees of blocks that were sampled before are seen.
@@ -64,4 +56,18 @@ impl<A> UnkaiGlobalAlloc<A> {
             },
         });
     }
+}
+
+fn stacks_of(snapshot: Snapshot) -> Vec<(Vec<usize>, isize)> {
+    let mut stacks: Vec<(Vec<usize>, isize)> = snapshot
+        .sites
+        .into_iter()
+        .map(|site| {
+            let stack = site.stack.iter().map(|&address| address as usize).collect();
+            (stack, site.live.bytes.round() as isize)
+        })
+        .filter(|&(_, bytes)| bytes != 0)
+        .collect();
+    stacks.sort_by_key(|&(_, bytes)| std::cmp::Reverse(bytes));
+    stacks
 }

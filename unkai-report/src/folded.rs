@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use unkai_core::Site;
+use unkai_core::{Site, aside};
 
 use crate::report::Report;
 use crate::shown::shown_path;
@@ -62,6 +62,10 @@ impl Options {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn write(report: &Report, options: &Options, out: &mut impl io::Write) -> io::Result<()> {
+    aside(|| write_lines(report, options, out))
+}
+
+fn write_lines(report: &Report, options: &Options, out: &mut impl io::Write) -> io::Result<()> {
     let mut stacks: BTreeMap<String, f64> = BTreeMap::new();
     for site in &report.snapshot().sites {
         *stacks.entry(fold(report, site)).or_default() += options.value.of(site);

@@ -38,6 +38,7 @@ mod wire;
 use std::io;
 
 pub use error::ReadError;
+use unkai_core::aside;
 
 use crate::report::Report;
 use schema::Schema;
@@ -71,7 +72,7 @@ impl Options {
 /// Those of `out`. [`Unsupported`](io::ErrorKind::Unsupported) if the snapshot comes from a later version of
 /// unkai-core and has something that the schema has no name for.
 pub fn write(report: &Report, options: &Options, out: &mut impl io::Write) -> io::Result<()> {
-    schema::write(&convert::to_document(report)?, options, out)
+    aside(|| schema::write(&convert::to_document(report)?, options, out))
 }
 
 /// Reads a document of the [schema](self). The report equals the one that was written.
@@ -94,8 +95,10 @@ pub fn write(report: &Report, options: &Options, out: &mut impl io::Write) -> io
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn read(input: impl io::Read) -> Result<Report, ReadError> {
-    let document: Document = HEAP_PROFILE.read(input)?;
-    convert::from_document(&document)
+    aside(|| {
+        let document: Document = HEAP_PROFILE.read(input)?;
+        convert::from_document(&document)
+    })
 }
 
 const HEAP_PROFILE: Schema = Schema {

@@ -36,7 +36,8 @@
 //! Names cost: [`Report::new`] reads the debug information of the whole program, which on a large binary takes seconds
 //! and, until it returns, hundreds of MB. [`Report::without_names`] costs nothing and keeps addresses.
 //!
-//! This crate never touches the profiler's live state: a report is made from a copy, and stays as it was made.
+//! This crate never touches the profiler's live state: a report is made from a copy, and stays as it was made. What making
+//! and writing a report allocates for a while is not counted as the program's: see [`unkai_core::aside`].
 
 #![forbid(unsafe_code)]
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use unkai_core::{Site, Snapshot};
+use unkai_core::{Site, Snapshot, aside};
 
 use crate::modules::Modules;
 use crate::symbols::{Function, Symbols};
@@ -50,18 +50,22 @@ impl Report {
     /// That of [`Symbols::resolve`]: on a large binary seconds at first, and hundreds of MB of memory that are given
     /// back before it returns.
     pub fn new(snapshot: Snapshot) -> Self {
-        let addresses = snapshot
-            .sites
-            .iter()
-            .flat_map(|site| site.stack.iter().copied());
-        let symbols = Symbols::resolve(addresses);
-        Self::from_parts(snapshot, symbols).with_modules(Modules::of_this_process())
+        aside(|| {
+            let addresses = snapshot
+                .sites
+                .iter()
+                .flat_map(|site| site.stack.iter().copied());
+            let symbols = Symbols::resolve(addresses);
+            Self::from_parts(snapshot, symbols).with_modules(Modules::of_this_process())
+        })
     }
 
     /// Leaves out all names: reports show addresses. Cheap, and enough to name the functions elsewhere, because the
     /// modules of this process are noted: `snapshot` must come from it.
     pub fn without_names(snapshot: Snapshot) -> Self {
-        Self::from_parts(snapshot, Symbols::new()).with_modules(Modules::of_this_process())
+        aside(|| {
+            Self::from_parts(snapshot, Symbols::new()).with_modules(Modules::of_this_process())
+        })
     }
 
     /// Joins a snapshot with names from any source. Addresses that `symbols` does not know are shown as numbers. No

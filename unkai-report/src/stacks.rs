@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use unkai_core::{Site, Snapshot};
+use unkai_core::{Site, Snapshot, aside};
 
 use crate::report::{Frame, INNER_MISSING, OUTER_MISSING, call_stack, stand_in};
 use crate::symbols::Symbols;
@@ -17,9 +17,11 @@ use crate::trim::trim;
 /// # Cost
 /// Names are resolved in this process: see [`Symbols::resolve`].
 pub fn readable_stacks(snapshot: &Snapshot) -> Vec<(String, isize)> {
-    let addresses = with_live_bytes(snapshot).flat_map(|(site, _)| site.stack.iter().copied());
-    let symbols = Symbols::resolve(addresses);
-    readable_stacks_with(snapshot, &symbols)
+    aside(|| {
+        let addresses = with_live_bytes(snapshot).flat_map(|(site, _)| site.stack.iter().copied());
+        let symbols = Symbols::resolve(addresses);
+        readable_stacks_with(snapshot, &symbols)
+    })
 }
 
 fn readable_stacks_with(snapshot: &Snapshot, symbols: &Symbols) -> Vec<(String, isize)> {

@@ -14,7 +14,7 @@ mod tables;
 
 use std::io;
 
-use unkai_core::DurationHistogram;
+use unkai_core::{DurationHistogram, aside};
 
 use crate::report::Report;
 use crate::sites;
@@ -88,7 +88,10 @@ impl Default for Options {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn write(report: &Report, options: &Options, out: &mut impl io::Write) -> io::Result<()> {
-    let out: &mut dyn io::Write = out;
+    aside(|| write_sections(report, options, out))
+}
+
+fn write_sections(report: &Report, options: &Options, out: &mut dyn io::Write) -> io::Result<()> {
     let mut groups = sites::groups(report);
     if report.snapshot().window.is_some() {
         // In a difference these are not of the window, and of some sites only.

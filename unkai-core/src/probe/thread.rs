@@ -2,7 +2,7 @@
 //!
 //! It is a single pointer, initialised by a constant and without `Drop`, so that it can be read at any time in a
 //! thread's life, even in the destructors of other thread-locals. It never is null: a thread without cells of its own
-//! points to one of three *sentinels*, whose countdowns are always below zero, so that the fast path needs no test.
+//! points to one of four *sentinels*, whose countdowns are always below zero, so that the fast path needs no test.
 //!
 //! ```text
 //!                first operation                     destructor of `ExitGuard`
@@ -12,24 +12,30 @@
 //!        │                             INSIDE                                  │
 //!        └──────────── no cells to be had, or the thread is ending ────────────┘
 //! ```
+//!
+//! From any of them but `INSIDE` a thread may step `ASIDE`, and comes back to the same.
 
 use std::cell::Cell;
 use std::mem;
 
 use crate::entered::Entered;
-use crate::store::cells::Cells;
+use crate::snapshot::Amount;
+use crate::store::cells::{Cells, Direction};
 
 thread_local! {
     static CELLS: Cell<&'static Cells> = const { Cell::new(&UNREGISTERED) };
     static EXIT: ExitGuard = const { ExitGuard };
+    static VISIT: Visit = const { Visit::new() };
 }
 
 static UNREGISTERED: Cells = Cells::sentinel();
 static INSIDE: Cells = Cells::sentinel();
 static SHARED: Cells = Cells::sentinel();
+static ASIDE: Cells = Cells::sentinel();
 
-// No destructor, or the variable could not be read while a thread ends.
+// No destructor, or the variables could not be read while a thread ends.
 const _: () = assert!(!mem::needs_drop::<Cell<&'static Cells>>());
+const _: () = assert!(!mem::needs_drop::<Visit>());
 
 /// How a thread stands to unkai.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +48,8 @@ pub(crate) enum Standing {
     Inside,
     /// It has no cells of its own, and will get none: count on the shared ones.
     Shared,
+    /// It does something that is not the program's: count on its [`Visit`].
+    Aside,
 }
 
 /// The cells on which this thread counts. What the fast path asks, and all that it asks.
@@ -63,6 +71,8 @@ pub(crate) fn standing_of(cells: &'static Cells) -> Standing {
         sentinel(Standing::Inside, cells)
     } else if std::ptr::eq(cells, &SHARED) {
         sentinel(Standing::Shared, cells)
+    } else if std::ptr::eq(cells, &ASIDE) {
+        sentinel(Standing::Aside, cells)
     } else {
         Standing::Registered(cells)
     }
@@ -111,6 +121,77 @@ impl Drop for Inside {
         std::process::abort();
     }
 }
+
+/// Steps aside until the guard is dropped. `None` if the thread has done so already, or is inside unkai.
+pub(crate) fn step_aside() -> Option<Aside> {
+    let resume = cells();
+    if std::ptr::eq(resume, &ASIDE) || std::ptr::eq(resume, &INSIDE) {
+        return None;
+    }
+    CELLS.set(&ASIDE);
+    Some(Aside { resume })
+}
+
+/// Counts on the visit of this thread, which has stepped aside.
+pub(crate) fn count_aside(direction: Direction, bytes: usize) {
+    // Without a destructor the variable can always be read.
+    let _ = VISIT.try_with(|visit| visit.count(direction, bytes));
+}
+
+/// A thread that has stepped aside.
+#[derive(Debug)]
+pub(crate) struct Aside {
+    resume: &'static Cells,
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        CELLS.set(self.resume);
+        if let Ok((allocated, freed)) = VISIT.try_with(Visit::take) {
+            crate::process::visit_ends(allocated, freed);
+        }
+    }
+}
+
+/// What a thread has allocated and freed since it stepped aside.
+#[derive(Debug)]
+struct Visit {
+    allocated: Cell<Amount>,
+    freed: Cell<Amount>,
+}
+
+impl Visit {
+    const fn new() -> Self {
+        Self {
+            allocated: Cell::new(NOTHING),
+            freed: Cell::new(NOTHING),
+        }
+    }
+
+    fn count(&self, direction: Direction, bytes: usize) {
+        let count = match direction {
+            Direction::Allocated => &self.allocated,
+            Direction::Freed => &self.freed,
+        };
+        let Amount {
+            bytes: before,
+            blocks,
+        } = count.get();
+        count.set(Amount {
+            bytes: before.wrapping_add(bytes as u64),
+            blocks: blocks.wrapping_add(1),
+        });
+    }
+
+    fn take(&self) -> (Amount, Amount) {
+        (self.allocated.replace(NOTHING), self.freed.replace(NOTHING))
+    }
+}
+
+const NOTHING: Amount = Amount {
+    bytes: 0,
+    blocks: 0,
+};
 
 /// Its destructor runs when the thread ends. Registered at the first operation, so it usually runs last.
 struct ExitGuard;

@@ -7,6 +7,7 @@ use std::ptr;
 
 use super::control::Control;
 use super::samples::{Closed, inner_of, layout_of};
+use super::shared::Account;
 use super::{Caller, Tables, Tracker, mark};
 use crate::heap::Heap;
 use crate::losses::Cause;
@@ -169,34 +170,39 @@ impl Tracker {
         resized
     }
 
-    /// An allocation by a thread without cells. `cause` says why it has none.
+    /// An allocation by a thread that does not count on cells. `account` is charged.
     ///
     /// # Safety
     /// As for [`Heap::alloc`].
-    pub(crate) unsafe fn alloc_shared(
+    pub(crate) unsafe fn alloc_without_cells(
         &self,
         heap: &impl Heap,
         layout: Layout,
         zeroed: bool,
-        cause: Cause,
+        account: Account,
     ) -> *mut u8 {
         // SAFETY: the caller's promise is passed on.
         let block = unsafe { heap.alloc(layout, zeroed) };
         if block.is_null() {
-            self.refused.fetch_add(1, Ordering::Relaxed);
+            self.charge_refusal(account);
         } else {
-            self.shared.count_alloc(layout.size());
-            self.lost.count(cause);
+            self.charge_alloc(account, layout.size());
         }
         block
     }
 
-    /// A free by a thread without cells.
+    /// A free by a thread that does not count on cells.
     ///
     /// # Safety
     /// As for [`Tracker::dealloc`].
-    pub(crate) unsafe fn dealloc_shared(&self, heap: &impl Heap, block: *mut u8, layout: Layout) {
-        self.shared.count_dealloc(layout.size());
+    pub(crate) unsafe fn dealloc_without_cells(
+        &self,
+        heap: &impl Heap,
+        block: *mut u8,
+        layout: Layout,
+        account: Account,
+    ) {
+        self.charge_dealloc(account, layout.size());
         match self.tables.get() {
             // SAFETY: the caller's promise is passed on.
             Some(tables) => unsafe { self.give_back(tables, &Freer::shared(heap), block, layout) },
@@ -205,17 +211,17 @@ impl Tracker {
         }
     }
 
-    /// A reallocation by a thread without cells. `cause` says why it has none.
+    /// A reallocation by a thread that does not count on cells.
     ///
     /// # Safety
     /// As for [`Tracker::realloc`].
-    pub(crate) unsafe fn realloc_shared(
+    pub(crate) unsafe fn realloc_without_cells(
         &self,
         heap: &impl Heap,
         block: *mut u8,
         layout: Layout,
         new_size: usize,
-        cause: Cause,
+        account: Account,
     ) -> *mut u8 {
         let resized = match self.tables.get() {
             // SAFETY: the caller's promise is passed on.
@@ -226,11 +232,10 @@ impl Tracker {
             None => unsafe { heap.realloc(block, layout, new_size) },
         };
         if resized.is_null() {
-            self.refused.fetch_add(1, Ordering::Relaxed);
+            self.charge_refusal(account);
         } else {
-            self.shared.count_alloc(new_size);
-            self.shared.count_dealloc(layout.size());
-            self.lost.count(cause);
+            self.charge_alloc(account, new_size);
+            self.charge_dealloc(account, layout.size());
         }
         resized
     }

@@ -18,7 +18,7 @@
 //! | `stacks` | finds the site of a call stack |
 //! | `mark` | puts a sampled block at a recognisable address |
 //! | `control` | changes the sampling while the program runs |
-//! | `shared` | counts for threads without cells of their own |
+//! | `shared` | counts for threads that do not count on cells of their own |
 //! | `widening` | makes sampling sparser before a table is full |
 //! | `view` | takes snapshots |
 //!
@@ -63,6 +63,8 @@ use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
 use control::Control;
 use shared::SharedCells;
+
+pub(crate) use shared::Account;
 
 /// A heap profile in the making.
 #[derive(Debug)]
