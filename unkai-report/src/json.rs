@@ -40,7 +40,7 @@ use std::io;
 pub use error::ReadError;
 
 use crate::report::Report;
-use schema::Schema;
+use schema::HEAP_PROFILE;
 use wire::Document;
 
 /// How to write a document.
@@ -97,9 +97,3 @@ pub fn read(input: impl io::Read) -> Result<Report, ReadError> {
     let document: Document = HEAP_PROFILE.read(input)?;
     convert::from_document(&document)
 }
-
-const HEAP_PROFILE: Schema = Schema {
-    name: "unkai.heap-profile",
-    version: 1,
-    what: "heap profile",
-};
