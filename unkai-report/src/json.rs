@@ -41,7 +41,7 @@ pub use error::ReadError;
 use unkai_core::aside;
 
 use crate::report::Report;
-use schema::Schema;
+use schema::HEAP_PROFILE;
 use wire::Document;
 
 /// How to write a document.
@@ -100,9 +100,3 @@ pub fn read(input: impl io::Read) -> Result<Report, ReadError> {
         convert::from_document(&document)
     })
 }
-
-const HEAP_PROFILE: Schema = Schema {
-    name: "unkai.heap-profile",
-    version: 1,
-    what: "heap profile",
-};

@@ -12,6 +12,8 @@
 //! How much is shown is decided when the snapshot is taken, by its [`Bounds`](unkai_core::Bounds); each format says what
 //! they left out. A number of a scope includes the scopes below it, and all formats show the same numbers.
 //!
+//! What [`json::read`] gives back, [`text`] and `prometheus` write with `write_record`, as if it were of this process.
+//!
 //! A snapshot is plain data: writing it holds no lock of the tree, and what it allocates comes from the global
 //! allocator and is charged to no scope.
 //!
@@ -35,17 +37,16 @@
 pub mod json;
 #[cfg(feature = "prometheus")]
 pub mod prometheus;
+mod row;
 pub mod text;
-
-use unkai_core::ScopeSnapshot;
 
 /// The scopes directly below the first of `subtree`, each followed by those below it.
 ///
-/// `subtree` is a scope of a snapshot and what follows it up to the next scope that is not below it.
-fn children(subtree: &[ScopeSnapshot]) -> impl Iterator<Item = &[ScopeSnapshot]> {
+/// `subtree` is a scope and what follows it up to the next scope that is not below it.
+fn children<S>(subtree: &[S], depth_of: fn(&S) -> usize) -> impl Iterator<Item = &[S]> {
     let (depth, below) = match subtree.split_first() {
-        Some((scope, below)) => (scope.depth, below),
+        Some((scope, below)) => (depth_of(scope), below),
         None => (0, subtree),
     };
-    below.chunk_by(move |_, next| next.depth > depth + 1)
+    below.chunk_by(move |_, next| depth_of(next) > depth + 1)
 }

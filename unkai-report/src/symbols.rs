@@ -167,6 +167,28 @@ impl Symbols {
         self.insert_locations(return_address, locations);
     }
 
+    /// Takes from `other`, names of the same process, what is not known here.
+    pub fn add_missing(&mut self, other: &Symbols) {
+        for (address, locations) in other.addresses() {
+            if !self.locations(address).is_empty() {
+                continue;
+            }
+            let locations = locations.iter().filter_map(|location| {
+                let function = other.function(location.function)?;
+                Some(Location {
+                    function: self.intern_function(
+                        function.name(),
+                        function.raw_name(),
+                        function.file(),
+                    ),
+                    line: location.line,
+                })
+            });
+            let locations = locations.collect();
+            self.insert_locations(address, locations);
+        }
+    }
+
     /// The distinct functions, in the order in which they were met.
     pub fn functions(&self) -> &[Function] {
         &self.functions
@@ -185,10 +207,6 @@ impl Symbols {
     }
 
     /// Each named address with its places, in ascending order.
-    #[cfg_attr(
-        not(feature = "json"),
-        expect(dead_code, reason = "only JSON writes them all")
-    )]
     pub(crate) fn addresses(&self) -> impl Iterator<Item = (u64, &[Location])> {
         self.addresses
             .iter()
@@ -319,6 +337,24 @@ mod tests {
                 line: Some(4)
             }
         );
+    }
+
+    #[test]
+    fn names_are_taken_over_where_there_is_none() {
+        let mut symbols = Symbols::new();
+        symbols.insert(1, &[function("my_app::work", 3)]);
+        let mut other = Symbols::new();
+        other.insert(1, &[function("my_app::other", 4)]);
+        other.insert(
+            2,
+            &[function("my_app::work", 5), function("my_app::main", 9)],
+        );
+        symbols.add_missing(&other);
+        let names: Vec<&str> = symbols.functions().iter().map(Function::name).collect();
+        assert_eq!(names, ["my_app::work", "my_app::main"]);
+        let lines = |address| symbols.locations(address).iter().map(|at| at.line);
+        assert!(lines(1).eq([Some(3)]));
+        assert!(lines(2).eq([Some(5), Some(9)]));
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub enum ReadError {
     OtherDocument {
         /// What that was: `heap profile` or `scope tree`.
         expected: &'static str,
+        /// What it is instead, in the same words, if it is another document of unkai.
+        found: Option<&'static str>,
     },
     /// A later version of unkai wrote the document.
     NewerVersion {
@@ -46,8 +48,12 @@ impl fmt::Display for ReadError {
             Self::Malformed { position, reason } => {
                 write!(f, "the document is damaged at {position}: {reason}")
             }
-            Self::OtherDocument { expected } => {
-                write!(f, "this JSON document is not an unkai {expected}")
+            Self::OtherDocument { expected, found } => {
+                write!(f, "this JSON document is not an unkai {expected}")?;
+                match found {
+                    Some(found) => write!(f, ", but a {found}"),
+                    None => Ok(()),
+                }
             }
             Self::NewerVersion { found, supported } => write!(
                 f,

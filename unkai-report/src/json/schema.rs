@@ -16,6 +16,20 @@ pub(crate) struct Schema {
     pub(crate) what: &'static str,
 }
 
+/// Documents of [`json`](crate::json).
+pub(crate) const HEAP_PROFILE: Schema = Schema {
+    name: "unkai.heap-profile",
+    version: 1,
+    what: "heap profile",
+};
+
+/// Documents of [`scopes::json`](crate::scopes::json).
+pub(crate) const SCOPES: Schema = Schema {
+    name: "unkai.scopes",
+    version: 1,
+    what: "scope tree",
+};
+
 /// The fields that tell what a document is.
 #[derive(Deserialize)]
 struct Head {
@@ -33,16 +47,21 @@ impl Schema {
     ) -> Result<D, ReadError> {
         let mut text = Vec::new();
         input.read_to_end(&mut text).map_err(ReadError::Io)?;
-        let other = || ReadError::OtherDocument {
+        let other = |found| ReadError::OtherDocument {
             expected: self.what,
+            found,
         };
         let head: Head = serde_json::from_slice(&text).map_err(|error| match error.classify() {
             // Valid JSON as far as it goes, but a list, a number or the like.
-            serde_json::error::Category::Data => other(),
+            serde_json::error::Category::Data => other(None),
             _ => ReadError::from(error),
         })?;
         if head.schema.as_str() != Some(self.name) {
-            return Err(other());
+            let of_unkai = [&HEAP_PROFILE, &SCOPES];
+            let found = of_unkai
+                .into_iter()
+                .find(|schema| head.schema.as_str() == Some(schema.name));
+            return Err(other(found.map(|schema| schema.what)));
         }
         match head.version.as_u64() {
             Some(found) if found == self.version => {}

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use unkai_core::{ScopeSnapshot, TreeSnapshot};
 
 use super::children;
-use crate::json::schema::{self, Schema};
+use crate::json::schema::{self, SCOPES};
 pub use crate::json::{Options, ReadError};
 
 /// The numbers of a scope as a document has them, and the scopes below it.
@@ -167,13 +167,9 @@ impl ScopeRecord {
             closed: scope.closed,
             omitted_scopes: scope.omitted.scopes as u64,
             omitted_reserved_bytes: scope.omitted.reserved as u64,
-            children: children(subtree).map(Self::of).collect(),
+            children: children(subtree, |scope| scope.depth)
+                .map(Self::of)
+                .collect(),
         }
     }
 }
-
-const SCOPES: Schema = Schema {
-    name: "unkai.scopes",
-    version: 1,
-    what: "scope tree",
-};

@@ -38,7 +38,11 @@ use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
-use unkai_core::{ScopeSnapshot, TreeSnapshot};
+use unkai_core::TreeSnapshot;
+
+#[cfg(feature = "json")]
+use super::json::ScopeRecord;
+use super::row::{self, Row};
 
 /// The media type of what is written, for an HTTP header `Content-Type`.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -98,11 +102,28 @@ pub fn write(
     options: &Options,
     out: &mut impl io::Write,
 ) -> io::Result<()> {
-    let text = encode(snapshot.scopes(), options).map_err(io::Error::other)?;
+    write_rows(&row::of_snapshot(snapshot), options, out)
+}
+
+/// Writes the metrics of a tree that was read back.
+///
+/// # Errors
+/// Those of `out`.
+#[cfg(feature = "json")]
+pub fn write_record(
+    record: &ScopeRecord,
+    options: &Options,
+    out: &mut impl io::Write,
+) -> io::Result<()> {
+    write_rows(&row::of_record(record), options, out)
+}
+
+fn write_rows(scopes: &[Row<'_>], options: &Options, out: &mut impl io::Write) -> io::Result<()> {
+    let text = encode(scopes, options).map_err(io::Error::other)?;
     out.write_all(text.as_bytes())
 }
 
-fn encode(scopes: &[ScopeSnapshot], options: &Options) -> Result<String, fmt::Error> {
+fn encode(scopes: &[Row<'_>], options: &Options) -> Result<String, fmt::Error> {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Paths::of(scopes)));
     let mut text = String::new();
@@ -136,13 +157,13 @@ struct Sums {
 }
 
 impl Paths {
-    fn of(scopes: &[ScopeSnapshot]) -> Self {
+    fn of(scopes: &[Row<'_>]) -> Self {
         let mut paths = BTreeMap::<String, Sums>::new();
         for scope in scopes {
-            match paths.get_mut(scope.path()) {
+            match paths.get_mut(scope.path) {
                 Some(sums) => sums.add(scope),
                 None => {
-                    paths.insert(scope.path().to_owned(), Sums::of(scope));
+                    paths.insert(scope.path.to_owned(), Sums::of(scope));
                 }
             }
         }
@@ -151,25 +172,25 @@ impl Paths {
 }
 
 impl Sums {
-    fn of(scope: &ScopeSnapshot) -> Self {
+    fn of(scope: &Row<'_>) -> Self {
         Self {
-            used: scope.used as u64,
-            reserved: scope.reserved as u64,
-            limit: scope.limit.map(|bytes| bytes as u64),
-            peak: scope.peak as u64,
-            blocks: scope.blocks as u64,
-            waiting: scope.waiting as u64,
+            used: scope.used,
+            reserved: scope.reserved,
+            limit: scope.limit,
+            peak: scope.peak,
+            blocks: scope.blocks,
+            waiting: scope.waiting,
             refused: scope.refused,
             high: scope.high_events,
             reclaimed_bytes: scope.reclaimed_bytes,
             waits: scope.waits,
             waited: scope.waited,
-            omitted_scopes: scope.omitted.scopes as u64,
-            omitted_reserved: scope.omitted.reserved as u64,
+            omitted_scopes: scope.omitted_scopes,
+            omitted_reserved: scope.omitted_reserved,
         }
     }
 
-    fn add(&mut self, scope: &ScopeSnapshot) {
+    fn add(&mut self, scope: &Row<'_>) {
         let other = Self::of(scope);
         let sum = |sum: &mut u64, part: u64| *sum = sum.saturating_add(part);
         sum(&mut self.used, other.used);
@@ -341,25 +362,24 @@ impl Metric {
 
 #[cfg(test)]
 mod tests {
-    use unkai_core::{Bounds, Scope};
-
     use super::*;
 
     #[test]
     fn no_sum_is_too_large_and_durations_are_in_seconds() {
-        let scope = Scope::root("root").limit(usize::MAX - 1).build();
-        let scope = scope.expect("nothing is guaranteed");
-        let mut numbers = scope.snapshot(Bounds::new()).scopes()[0].clone();
-        numbers.used = usize::MAX;
-        numbers.refused = u64::MAX;
-        numbers.waiting = 2;
-        numbers.waits = 3;
-        numbers.waited = Duration::from_millis(750);
-        let twice = |bytes: usize| (bytes as u64).saturating_mul(2);
-        let text = encode(&[numbers.clone(), numbers], &Options::new()).expect("a String takes it");
+        let scope = Row {
+            path: "root",
+            used: u64::MAX,
+            limit: Some(u64::MAX - 1),
+            refused: u64::MAX,
+            waiting: 2,
+            waits: 3,
+            waited: Duration::from_millis(750),
+            ..Row::default()
+        };
+        let text = encode(&[scope.clone(), scope], &Options::new()).expect("a String takes it");
         for (name, value) in [
-            ("used_bytes", twice(usize::MAX).to_string()),
-            ("limit_bytes", twice(usize::MAX - 1).to_string()),
+            ("used_bytes", u64::MAX.to_string()),
+            ("limit_bytes", u64::MAX.to_string()),
             ("waiting", "4".to_owned()),
             ("refused_total", u64::MAX.to_string()),
             ("waits_total", "6".to_owned()),

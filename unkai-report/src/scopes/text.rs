@@ -31,9 +31,12 @@
 
 use std::io;
 
-use unkai_core::{ScopeSnapshot, TreeSnapshot};
+use unkai_core::TreeSnapshot;
 
 use super::children;
+#[cfg(feature = "json")]
+use super::json::ScopeRecord;
+use super::row::{self, Row};
 use crate::text::layout::bar;
 use crate::units::{bytes, count, digits, duration, plural, share};
 
@@ -94,7 +97,23 @@ pub fn write(
     options: &Options,
     out: &mut impl io::Write,
 ) -> io::Result<()> {
-    let scopes = snapshot.scopes();
+    write_rows(&row::of_snapshot(snapshot), options, out)
+}
+
+/// Writes a tree that was read back as text.
+///
+/// # Errors
+/// Those of `out`.
+#[cfg(feature = "json")]
+pub fn write_record(
+    record: &ScopeRecord,
+    options: &Options,
+    out: &mut impl io::Write,
+) -> io::Result<()> {
+    write_rows(&row::of_record(record), options, out)
+}
+
+fn write_rows(scopes: &[Row<'_>], options: &Options, out: &mut impl io::Write) -> io::Result<()> {
     let mut drawing = Drawing {
         out,
         width: options.width,
@@ -115,15 +134,18 @@ struct Drawing<'w> {
 }
 
 impl Drawing<'_> {
-    fn title(&mut self, scopes: &[ScopeSnapshot]) -> io::Result<()> {
-        let omitted: usize = scopes.iter().map(|scope| scope.omitted.scopes).sum();
+    fn title(&mut self, scopes: &[Row<'_>]) -> io::Result<()> {
+        let omitted: u64 = scopes
+            .iter()
+            .map(|scope| scope.omitted_scopes)
+            .fold(0, u64::saturating_add);
         let shown = plural(scopes.len() as u64, "scope");
         let left_out = match omitted {
             0 => String::new(),
             1 => "; 1 more is left out, with those below it".to_owned(),
             _ => format!(
                 "; {} more are left out, with those below them",
-                digits(omitted as u64)
+                digits(omitted)
             ),
         };
         writeln!(self.out, "unkai scopes\n  {shown}{left_out}")?;
@@ -136,7 +158,7 @@ impl Drawing<'_> {
     /// the name, `below` in its place before further lines.
     fn tree(
         &mut self,
-        subtree: &[ScopeSnapshot],
+        subtree: &[Row<'_>],
         guides: &mut String,
         branch: &str,
         below: &str,
@@ -144,27 +166,27 @@ impl Drawing<'_> {
         let Some(scope) = subtree.first() else {
             return Ok(());
         };
-        let mut children = children(subtree).peekable();
-        let omitted = scope.omitted;
-        let is_leaf = children.peek().is_none() && omitted.scopes == 0;
+        let mut children = children(subtree, |scope| scope.depth).peekable();
+        let omitted = scope.omitted_scopes;
+        let is_leaf = children.peek().is_none() && omitted == 0;
         let outer = guides.len();
         self.line(scope, guides, branch, below, is_leaf)?;
         guides.push_str(below);
         let more = if children.peek().is_some() {
-            format!("and {}", plural(omitted.scopes as u64, "more scope"))
+            format!("and {}", plural(omitted, "more scope"))
         } else {
-            plural(omitted.scopes as u64, "scope")
+            plural(omitted, "scope")
         };
         while let Some(child) = children.next() {
-            if children.peek().is_some() || omitted.scopes > 0 {
+            if children.peek().is_some() || omitted > 0 {
                 self.tree(child, guides, "├─ ", "│  ")?;
             } else {
                 self.tree(child, guides, "└─ ", "   ")?;
             }
         }
-        if omitted.scopes > 0 {
+        if omitted > 0 {
             // What is granted to them is the most that they can use.
-            let at_most = format!("≤ {:>8}", bytes(omitted.reserved as f64));
+            let at_most = format!("≤ {:>8}", bytes(scope.omitted_reserved as f64));
             let numbers = self.numbers(&at_most, "", "", "", "", "");
             writeln!(self.out, "{numbers}{guides}└─ … {more}")?;
         }
@@ -175,7 +197,7 @@ impl Drawing<'_> {
     /// The numbers and the name of `scope`, and its notes: behind the name, and where there is no room, below it.
     fn line(
         &mut self,
-        scope: &ScopeSnapshot,
+        scope: &Row<'_>,
         guides: &str,
         branch: &str,
         below: &str,
@@ -194,7 +216,7 @@ impl Drawing<'_> {
         line.push_str(branch);
         let mut used = columns(&line);
         let room = self.width.saturating_sub(used).max(MIN_NAME_WIDTH);
-        let name = cut(&printable(scope.name()), room);
+        let name = cut(&printable(scope.name), room);
         used += columns(&name);
         line.push_str(&name);
         let further = if is_leaf { "" } else { "│" };
@@ -240,7 +262,7 @@ impl Drawing<'_> {
 }
 
 /// The columns about the limit: what it is, how much of it is used, and a bar.
-fn fullness(scope: &ScopeSnapshot) -> (String, String, String) {
+fn fullness(scope: &Row<'_>) -> (String, String, String) {
     if scope.closed {
         return ("closed".to_owned(), String::new(), String::new());
     }
@@ -258,16 +280,16 @@ fn fullness(scope: &ScopeSnapshot) -> (String, String, String) {
 }
 
 /// What else there is to say of a scope, the most urgent first.
-fn notes(scope: &ScopeSnapshot) -> Vec<String> {
+fn notes(scope: &Row<'_>) -> Vec<String> {
     let mut notes = Vec::new();
     if scope.refused > 0 {
         notes.push(format!("refused {}", times(scope.refused)));
     }
     if scope.waiting > 0 {
-        notes.push(format!("{} waiting", digits(scope.waiting as u64)));
+        notes.push(format!("{} waiting", digits(scope.waiting)));
     }
     if scope.leaked_blocks > 0 || scope.leaked_bytes > 0 {
-        let blocks = plural(scope.leaked_blocks as u64, "block");
+        let blocks = plural(scope.leaked_blocks, "block");
         notes.push(format!(
             "leaked {} in {blocks}",
             bytes(scope.leaked_bytes as f64)
@@ -342,23 +364,16 @@ const MIN_NAME_WIDTH: usize = 16;
 mod tests {
     use std::time::Duration;
 
-    use unkai_core::{Bounds, Scope};
-
     use super::*;
-
-    fn scope() -> ScopeSnapshot {
-        let scope = Scope::root("root").build().expect("nothing is guaranteed");
-        scope.snapshot(Bounds::new()).scopes()[0].clone()
-    }
 
     #[test]
     fn a_scope_of_which_nothing_is_to_say_has_no_notes() {
-        assert!(notes(&scope()).is_empty());
+        assert!(notes(&Row::default()).is_empty());
     }
 
     #[test]
     fn everything_that_is_not_zero_is_noted() {
-        let mut scope = scope();
+        let mut scope = Row::default();
         scope.refused = 1234;
         scope.waiting = 2;
         scope.leaked_bytes = 4096;
@@ -388,13 +403,13 @@ mod tests {
 
     #[test]
     fn limits_that_were_lowered_keep_the_columns() {
-        let mut scope = scope();
-        scope.used = usize::MAX;
+        let mut scope = Row::default();
+        scope.used = u64::MAX;
         for (limit, expected) in [
             (0, "> 999 %"),
             (1, "> 999 %"),
-            (usize::MAX, "100.0 %"),
-            (usize::MAX / 2, "200.0 %"),
+            (u64::MAX, "100.0 %"),
+            (u64::MAX / 2, "200.0 %"),
         ] {
             scope.limit = Some(limit);
             let (_, share, bar) = fullness(&scope);

@@ -1,24 +1,23 @@
-//! The sites with the most live, allocated and peak bytes.
+//! The sites with the most live, allocated and peak bytes, or with the most of any one value.
 
 use std::io;
 
 use unkai_core::Estimate;
 
 use super::Options;
-use super::layout::{error, fit, fit_place, heading};
+use super::layout::{self, fit, fit_place, heading};
 use crate::report::Report;
 use crate::sites::{SiteGroup, SiteLabel, add};
 use crate::units::{bytes, count, growth, plural, share, signed_digits};
+use crate::value::Value;
 
 /// One ranking of the sites.
 struct Table {
-    title: &'static str,
-    of: fn(&SiteGroup) -> &Estimate,
-    /// The exact value that the sites' estimates together should meet, in words.
-    exact: String,
+    value: Value,
     /// Whether values are signed changes.
     is_change: bool,
-    is_peak: bool,
+    /// The exact value that the sites' estimates together should meet, in words, where there is one.
+    exact: Option<String>,
 }
 
 pub(super) fn write(
@@ -27,90 +26,131 @@ pub(super) fn write(
     options: &Options,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
-    let snapshot = report.snapshot();
-    let totals = &snapshot.totals;
-    let is_change = snapshot.window.is_some();
-    let live = totals.live_bytes() as f64;
-    let tables = [
-        Table {
-            title: if is_change {
-                "Top sites by growth of live bytes"
-            } else {
-                "Top sites by live bytes"
-            },
-            of: |group| &group.live,
-            exact: if is_change { growth(live) } else { bytes(live) },
-            is_change,
-            is_peak: false,
-        },
-        Table {
-            title: "Top sites by allocated bytes",
-            of: |group| &group.allocated,
-            exact: bytes(totals.allocated.bytes as f64),
-            is_change: false,
-            is_peak: false,
-        },
-        Table {
-            title: "Top sites by bytes live at the peak",
-            of: |group| &group.at_peak,
-            exact: bytes(totals.peak_live_bytes as f64),
-            is_change: false,
-            is_peak: true,
-        },
-    ];
-    for table in tables {
+    let is_change = report.snapshot().window.is_some();
+    for value in [Value::LiveBytes, Value::AllocatedBytes, Value::PeakBytes] {
         // What was live at the peak did not change within a window.
-        if !(is_change && table.is_peak) {
-            table.write(groups, options, out)?;
+        if !(is_change && value == Value::PeakBytes) {
+            Table::new(report, value).write(groups, options, out)?;
         }
     }
     Ok(())
 }
 
+/// The sites with the most of `value` alone; says so if there is none.
+pub(super) fn write_one(
+    report: &Report,
+    groups: &[SiteGroup],
+    value: Value,
+    options: &Options,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    let table = Table::new(report, value);
+    if groups.iter().any(|group| table.has(group)) {
+        table.write(groups, options, out)
+    } else {
+        heading(&table.title(), options.width, out)?;
+        writeln!(out, "  No site has any.")
+    }
+}
+
 impl Table {
+    fn new(report: &Report, value: Value) -> Self {
+        let snapshot = report.snapshot();
+        let totals = &snapshot.totals;
+        let is_change = snapshot.window.is_some() && is_live(value);
+        let exact = match value {
+            Value::LiveBytes => Some(totals.live_bytes() as f64),
+            Value::LiveBlocks => Some(totals.live_blocks() as f64),
+            Value::AllocatedBytes => Some(totals.allocated.bytes as f64),
+            Value::AllocatedBlocks => Some(totals.allocated.blocks as f64),
+            Value::PeakBytes => Some(totals.peak_live_bytes as f64),
+            // How many blocks were live then was not counted.
+            Value::PeakBlocks => None,
+        };
+        Self {
+            value,
+            is_change,
+            exact: exact.map(|exact| shown(exact, value.is_bytes(), is_change)),
+        }
+    }
+
+    fn title(&self) -> String {
+        let of = if self.is_change { "growth of " } else { "" };
+        match self.value {
+            Value::PeakBytes => "Top sites by bytes live at the peak".to_owned(),
+            Value::PeakBlocks => "Top sites by blocks live at the peak".to_owned(),
+            value => format!("Top sites by {of}{}", value.name()),
+        }
+    }
+
+    fn of<'g>(&self, group: &'g SiteGroup) -> &'g Estimate {
+        match self.value {
+            Value::LiveBytes | Value::LiveBlocks => &group.live,
+            Value::AllocatedBytes | Value::AllocatedBlocks => &group.allocated,
+            Value::PeakBytes | Value::PeakBlocks => &group.at_peak,
+        }
+    }
+
+    fn has(&self, group: &SiteGroup) -> bool {
+        let estimate = self.of(group);
+        self.main(estimate) != 0.0 || estimate.samples != 0
+    }
+
+    /// The number that the table is about.
+    fn main(&self, estimate: &Estimate) -> f64 {
+        if self.value.is_bytes() {
+            estimate.bytes
+        } else {
+            estimate.blocks
+        }
+    }
+
     fn write(
         &self,
         groups: &[SiteGroup],
         options: &Options,
         out: &mut dyn io::Write,
     ) -> io::Result<()> {
-        let of = self.of;
-        let mut ranked: Vec<&SiteGroup> = groups
-            .iter()
-            .filter(|group| of(group).bytes != 0.0 || of(group).samples != 0)
-            .collect();
+        let main = |group: &SiteGroup| self.main(self.of(group));
+        let mut ranked: Vec<&SiteGroup> = groups.iter().filter(|group| self.has(group)).collect();
         if ranked.is_empty() {
             return Ok(());
         }
         ranked.sort_by(|a, b| {
-            let by_size = of(b).bytes.abs().total_cmp(&of(a).bytes.abs());
+            let by_size = main(b).abs().total_cmp(&main(a).abs());
             by_size.then_with(|| a.label.cmp(&b.label))
         });
         let mut sum = Estimate::default();
-        ranked.iter().for_each(|group| add(&mut sum, of(group)));
-        let whole: f64 = ranked.iter().map(|group| of(group).bytes.max(0.0)).sum();
+        ranked
+            .iter()
+            .for_each(|group| add(&mut sum, self.of(group)));
+        let whole: f64 = ranked.iter().map(|group| main(group).max(0.0)).sum();
 
-        heading(self.title, options.width, out)?;
-        let (all, error) = (self.bytes(sum.bytes), error(&sum));
+        heading(&self.title(), options.width, out)?;
+        let is_bytes = self.value.is_bytes();
+        let all = shown(self.main(&sum), is_bytes, self.is_change);
+        let error = error(&sum, is_bytes);
         let sites = plural(ranked.len() as u64, "site");
-        writeln!(
-            out,
-            "  {sites}, together {all} ({error}); the exact value is {}\n",
-            self.exact
-        )?;
-        writeln!(
-            out,
-            "{:>10} {:>12} {:>8} {:>8} {:>8}  site",
-            "bytes", "± 95 %", "share", "blocks", "samples"
-        )?;
-        let (shown, rest) = ranked.split_at(ranked.len().min(options.top_sites));
-        for group in shown {
-            self.write_row(of(group), whole, out)?;
+        let exact = match &self.exact {
+            Some(exact) => format!("; the exact value is {exact}"),
+            None => String::new(),
+        };
+        writeln!(out, "  {sites}, together {all} ({error}){exact}\n")?;
+        let names = if is_bytes {
+            ["bytes", "blocks"]
+        } else {
+            ["blocks", "bytes"]
+        };
+        self.write_cells([names[0], "± 95 %", "share", names[1], "samples"], out)?;
+        writeln!(out, "site")?;
+        let (top, rest) = ranked.split_at(ranked.len().min(options.top_sites));
+        for group in top {
+            self.write_row(self.of(group), whole, out)?;
             write_label(&group.label, group.stacks, options.width, out)?;
         }
         if !rest.is_empty() {
             let mut sum = Estimate::default();
-            rest.iter().for_each(|group| add(&mut sum, of(group)));
+            rest.iter().for_each(|group| add(&mut sum, self.of(group)));
             self.write_row(&sum, whole, out)?;
             writeln!(out, "({} more)", plural(rest.len() as u64, "site"))?;
         }
@@ -123,25 +163,60 @@ impl Table {
         whole: f64,
         out: &mut dyn io::Write,
     ) -> io::Result<()> {
-        let (bytes, error) = (self.bytes(estimate.bytes), error(estimate));
-        let (blocks, samples) = (count(estimate.blocks), signed_digits(estimate.samples));
-        let share = if estimate.bytes > 0.0 {
-            share(estimate.bytes, whole)
+        let is_bytes = self.value.is_bytes();
+        let main = self.main(estimate);
+        let other = if is_bytes {
+            count(estimate.blocks)
+        } else {
+            bytes(estimate.bytes)
+        };
+        let share = if main > 0.0 {
+            share(main, whole)
         } else {
             String::new()
         };
-        write!(
-            out,
-            "{bytes:>10} {error:>12} {share:>8} {blocks:>8} {samples:>8}  "
-        )
+        let (main, error) = (
+            shown(main, is_bytes, self.is_change),
+            error(estimate, is_bytes),
+        );
+        let samples = signed_digits(estimate.samples);
+        self.write_cells([&main, &error, &share, &other, &samples], out)
     }
 
-    fn bytes(&self, value: f64) -> String {
-        if self.is_change {
-            growth(value)
-        } else {
-            bytes(value)
-        }
+    fn write_cells(&self, cells: [&str; 5], out: &mut dyn io::Write) -> io::Result<()> {
+        let [main, error, share, other, samples] = cells;
+        // Bytes that are not the main number have no column of their own width: `-1.60 MiB`.
+        let other_width = if self.value.is_bytes() { 8 } else { 9 };
+        let samples_width = 16 - other_width;
+        write!(
+            out,
+            "{main:>10} {error:>12} {share:>8} {other:>other_width$} {samples:>samples_width$}  "
+        )
+    }
+}
+
+fn is_live(value: Value) -> bool {
+    matches!(value, Value::LiveBytes | Value::LiveBlocks)
+}
+
+/// `12.3 MiB`, `1.5 M`; a change with its sign.
+fn shown(value: f64, is_bytes: bool, is_change: bool) -> String {
+    match (is_bytes, is_change) {
+        (true, true) => growth(value),
+        (true, false) => bytes(value),
+        (false, true) if value >= 0.5 => format!("+{}", count(value)),
+        (false, _) => count(value),
+    }
+}
+
+/// Half the width of the 95 % interval: `± 1.20 MiB`, or `exact`.
+fn error(estimate: &Estimate, is_bytes: bool) -> String {
+    if is_bytes {
+        return layout::error(estimate);
+    }
+    match estimate.blocks_error_95() {
+        0.0 => "exact".to_owned(),
+        error => format!("± {}", count(error)),
     }
 }
 

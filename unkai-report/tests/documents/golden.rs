@@ -79,6 +79,48 @@ fn the_text_without_names_shows_addresses() {
 }
 
 #[test]
+fn a_quick_look_shows_one_thing_as_the_whole_report_does() {
+    let (service, options) = (samples::search_service(), text::Options::new());
+    let mut out = Vec::new();
+    text::write_summary(&service, &options, &mut out).expect("a Vec takes it");
+    check("summary.txt", &out);
+
+    let whole = String::from_utf8(text(&service, &options)).expect("text is UTF-8");
+    for value in Value::ALL {
+        let mut out = Vec::new();
+        text::write_top(&service, value, &options, &mut out).expect("a Vec takes it");
+        let top = String::from_utf8(out).expect("text is UTF-8");
+        let (title, table) = top
+            .split_once("\n\n")
+            .expect("the title ends with a blank line");
+        assert!(whole.starts_with(title));
+        assert_eq!(whole.contains(table), value.is_bytes(), "{table}");
+    }
+    for (name, report) in [
+        ("top-live-blocks.txt", service),
+        ("top-live-blocks-change.txt", samples::change()),
+    ] {
+        let mut out = Vec::new();
+        text::write_top(&report, Value::LiveBlocks, &options, &mut out).expect("a Vec takes it");
+        check(name, &out);
+    }
+}
+
+#[test]
+fn a_value_that_no_site_has_is_told() {
+    let (mut snapshot, symbols) = samples::search_service().into_parts();
+    snapshot.sites.clear();
+    let mut out = Vec::new();
+    let report = Report::from_parts(snapshot, symbols);
+    let options = text::Options::new().width(80);
+    text::write_top(&report, Value::PeakBlocks, &options, &mut out).expect("a Vec takes it");
+    let out = String::from_utf8(out).expect("text is UTF-8");
+    let rule = "─".repeat(40);
+    let table = format!("\n── Top sites by blocks live at the peak {rule}\n  No site has any.\n");
+    assert!(out.ends_with(&table), "{out}");
+}
+
+#[test]
 fn folded_stacks_are_as_agreed() {
     for (name, value) in [
         ("live-bytes.folded.txt", Value::LiveBytes),

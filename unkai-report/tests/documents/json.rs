@@ -217,12 +217,20 @@ fn other_documents_are_told_apart() {
             matches!(
                 error,
                 ReadError::OtherDocument {
-                    expected: "heap profile"
+                    expected: "heap profile",
+                    found: None
                 }
             ),
             "{other}: {error:?}"
         );
     }
+    let scopes = "{\"schema\": \"unkai.scopes\", \"version\": 1}";
+    assert_eq!(
+        json::read(scopes.as_bytes())
+            .expect_err("no profile")
+            .to_string(),
+        "this JSON document is not an unkai heap profile, but a scope tree"
+    );
     let newer = "{\"schema\": \"unkai.heap-profile\", \"version\": 2, \"unheard\": []}";
     let error = json::read(newer.as_bytes()).expect_err("too new");
     assert!(

@@ -4,6 +4,7 @@ use std::io;
 
 use unkai_core::TreeSnapshot;
 use unkai_report::scopes::json::{self, ReadError, ScopeRecord};
+use unkai_report::scopes::text;
 
 use super::tree::{self, Tree};
 use crate::golden::check;
@@ -48,6 +49,28 @@ fn trees_come_back_equal() {
             let document = written(&snapshot, &json::Options::new().pretty(pretty));
             let read = json::read(&document[..]).expect("a document of our own is valid");
             assert_eq!(read, ScopeRecord::from(&snapshot));
+        }
+    }
+}
+
+#[test]
+fn what_was_read_is_written_like_the_snapshot_itself() {
+    for snapshot in [Tree::search_service().snapshot(), tree::deepest()] {
+        let record = json::read(&document(&snapshot)[..]).expect("a document of our own is valid");
+        let mut out = Vec::new();
+        let options = text::Options::new();
+        text::write_record(&record, &options, &mut out).expect("a Vec takes it");
+        assert_eq!(
+            String::from_utf8_lossy(&out),
+            super::text(&snapshot, &options)
+        );
+        #[cfg(feature = "prometheus")]
+        {
+            use unkai_report::scopes::prometheus::{Options, write_record};
+            let mut out = Vec::new();
+            write_record(&record, &Options::new(), &mut out).expect("a Vec takes it");
+            let expected = crate::scopes::prometheus::metrics(&snapshot);
+            assert_eq!(String::from_utf8_lossy(&out), expected);
         }
     }
 }
@@ -109,7 +132,7 @@ fn other_documents_are_told_apart() {
         "[]",
         "null",
         "{}",
-        "{\"schema\": \"unkai.heap-profile\", \"version\": 1}",
+        "{\"schema\": \"other\", \"version\": 1}",
     ] {
         let error = read(other).expect_err("not a tree of scopes");
         assert_eq!(
@@ -117,6 +140,11 @@ fn other_documents_are_told_apart() {
             "this JSON document is not an unkai scope tree"
         );
     }
+    let profile = "{\"schema\": \"unkai.heap-profile\", \"version\": 1}";
+    assert_eq!(
+        read(profile).expect_err("no tree").to_string(),
+        "this JSON document is not an unkai scope tree, but a heap profile"
+    );
     let newer = "{\"schema\": \"unkai.scopes\", \"version\": 2, \"unheard\": []}";
     assert_eq!(
         read(newer).expect_err("too new").to_string(),
