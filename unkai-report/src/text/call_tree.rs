@@ -6,12 +6,17 @@
 use std::io;
 
 use super::Options;
-use super::layout::{fit, heading};
+use super::layout::{self, fit, heading};
+use super::paint::Ink;
 use crate::report::Report;
 use crate::tree::{CallTree, Node};
 use crate::units::{bytes, growth, share};
 
-pub(super) fn write(report: &Report, options: &Options, out: &mut dyn io::Write) -> io::Result<()> {
+pub(super) fn write(
+    report: &Report,
+    options: &Options<'_>,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
     let snapshot = report.snapshot();
     let is_change = snapshot.window.is_some();
     let any_live = snapshot
@@ -37,8 +42,9 @@ pub(super) fn write(report: &Report, options: &Options, out: &mut dyn io::Write)
     }
     let percent = options.min_share * 100.0;
     let title = format!("{title} (paths of {percent:.1} % and more)");
-    heading(&title, options.width, out)?;
-    writeln!(out, "{:>10} {:>8}  function", "bytes", "share")?;
+    heading(&title, options, out)?;
+    let bar = layout::bar_column(0.0, options);
+    writeln!(out, "{:>10} {:>8}{bar}  function", "bytes", "share")?;
     let signed = is_change && any_live;
     let whole = tree.size();
     Drawing {
@@ -56,7 +62,7 @@ struct Drawing<'a> {
     whole: f64,
     /// Whether values are changes.
     signed: bool,
-    options: &'a Options,
+    options: &'a Options<'a>,
 }
 
 /// A line, and for a node what hangs below it, still to be drawn.
@@ -224,18 +230,25 @@ impl Drawing<'_> {
         suffix: &str,
         out: &mut dyn io::Write,
     ) -> io::Result<()> {
-        let (value, share) = match value {
+        let (bytes, share) = match value {
             // Growth and shrinkage cancel on the way to main, so that a share would mean little.
             Some(value) if self.signed => (growth(value), String::new()),
             Some(value) => (bytes(value), share(value, self.whole)),
             None => (String::new(), String::new()),
         };
-        let used = NUMBERS_WIDTH + lead.chars().count() + suffix.chars().count();
+        let paint = self.options.paint;
+        let part = value
+            .filter(|_| !self.signed)
+            .map_or(0.0, |value| value / self.whole);
+        let bar = layout::bar_column(part, self.options);
+        let numbers = NUMBERS_WIDTH + layout::bar_column(0.0, self.options).len();
+        let used = numbers + lead.chars().count() + suffix.chars().count();
         let name = fit(
             name,
             self.options.width.saturating_sub(used).max(MIN_NAME_WIDTH),
         );
-        writeln!(out, "{value:>10} {share:>8}  {lead}{name}{suffix}")
+        let (lead, name) = (paint.ink(Ink::Faint, lead), paint.ink(Ink::Strong, &name));
+        writeln!(out, "{bytes:>10} {share:>8}{bar}  {lead}{name}{suffix}")
     }
 }
 

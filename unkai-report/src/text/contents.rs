@@ -6,9 +6,13 @@ use std::io;
 use super::Options;
 use super::layout::{fit_place, heading};
 use crate::report::Report;
-use crate::units::{bytes, digits};
+use crate::units::digits;
 
-pub(super) fn write(report: &Report, options: &Options, out: &mut dyn io::Write) -> io::Result<()> {
+pub(super) fn write(
+    report: &Report,
+    options: &Options<'_>,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
     let snapshot = report.snapshot();
     let stacks = snapshot.sites.iter().flat_map(|site| &site.stack);
     let addresses: BTreeSet<u64> = stacks.copied().collect();
@@ -22,7 +26,7 @@ pub(super) fn write(report: &Report, options: &Options, out: &mut dyn io::Write)
         }
     }
 
-    heading("Contents", options.width, out)?;
+    heading("Contents", options, out)?;
     let mut line = |name: &str, count: usize, more: &str| {
         writeln!(out, "  {name:<12}{:>12}{more}", digits(count as u64))
     };
@@ -36,10 +40,6 @@ pub(super) fn write(report: &Report, options: &Options, out: &mut dyn io::Write)
         if let Some(build_id) = build_id {
             writeln!(out, "      build id {build_id}")?;
         }
-    }
-    if let Some(resident) = snapshot.resident_bytes {
-        let resident = bytes(resident as f64);
-        writeln!(out, "  The process had {resident} in physical memory.")?;
     }
     Ok(())
 }

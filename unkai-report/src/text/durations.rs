@@ -7,12 +7,13 @@ use unkai_core::{DURATION_BUCKETS, DurationHistogram};
 
 use super::Options;
 use super::layout::{bar, fit, heading};
+use super::paint::Ink;
 use crate::sites::{SiteGroup, add_durations};
 use crate::units::{count, duration, share};
 
 pub(super) fn write(
     groups: &[SiteGroup],
-    options: &Options,
+    options: &Options<'_>,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
     let mut lifetimes = DurationHistogram::default();
@@ -26,7 +27,7 @@ pub(super) fn write(
     }
     heading(
         "Lifetimes of freed blocks, ages of live blocks (estimated)",
-        options.width,
+        options,
         out,
     )?;
     write_bars(&lifetimes, &ages, options, out)?;
@@ -37,7 +38,7 @@ pub(super) fn write(
 fn write_bars(
     lifetimes: &DurationHistogram,
     ages: &DurationHistogram,
-    options: &Options,
+    options: &Options<'_>,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
     let (freed, live) = (rows(lifetimes), rows(ages));
@@ -62,21 +63,25 @@ fn write_bars(
             } else {
                 String::new()
             };
-            format!("{share:>SHARE_WIDTH$} {}", bar(value / largest, bar_width))
+            let bar = bar(value / largest, bar_width);
+            let padding = " ".repeat(bar_width - bar.chars().count());
+            let bar = options.paint.ink(Ink::Bar, &bar);
+            format!("{share:>SHARE_WIDTH$} {bar}{padding}")
         };
         let freed = cell(freed[row], &freed, freed_sum);
         let live = cell(live[row], &live, live_sum);
-        let line = format!(
-            "{label:>width$}  {freed:<column$}{live}",
-            width = LABEL_WIDTH - 2
-        );
+        let line = format!("{label:>width$}  {freed}  {live}", width = LABEL_WIDTH - 2);
         writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
 }
 
 /// Median and ninth decile for the sites with the most allocated bytes.
-fn write_sites(groups: &[SiteGroup], options: &Options, out: &mut dyn io::Write) -> io::Result<()> {
+fn write_sites(
+    groups: &[SiteGroup],
+    options: &Options<'_>,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
     let mut ranked: Vec<&SiteGroup> = groups
         .iter()
         .filter(|group| has_blocks(&group.lifetimes) || has_blocks(&group.ages))

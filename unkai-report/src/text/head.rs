@@ -3,7 +3,8 @@
 use std::io;
 
 use super::Options;
-use super::layout::{heading, paragraph};
+use super::layout::{heading, painted_paragraph};
+use super::paint::Ink;
 use crate::report::Report;
 use crate::units::{bytes, count, digits, duration, growth, moment, plural, signed_digits};
 use crate::words::warnings::warnings;
@@ -24,23 +25,25 @@ pub(super) fn write_title(report: &Report, out: &mut dyn io::Write) -> io::Resul
 /// What a reader must know before the numbers; nothing at all if there is nothing to say.
 pub(super) fn write_warnings(
     report: &Report,
-    options: &Options,
+    options: &Options<'_>,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
     let warnings = warnings(report);
     if warnings.is_empty() {
         return Ok(());
     }
-    heading("Before you trust the numbers", options.width, out)?;
+    heading("Before you trust the numbers", options, out)?;
     for warning in warnings {
-        paragraph("  ! ", &warning, options.width, out)?;
+        let lead = "  ! ";
+        let painted = options.paint.ink(Ink::Warning, lead);
+        painted_paragraph(lead, painted, &warning, options.width, out)?;
     }
     Ok(())
 }
 
 pub(super) fn write_totals(
     report: &Report,
-    options: &Options,
+    options: &Options<'_>,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
     let snapshot = report.snapshot();
@@ -51,7 +54,7 @@ pub(super) fn write_totals(
     } else {
         "Totals (exact)"
     };
-    heading(title, options.width, out)?;
+    heading(title, options, out)?;
     let (live_bytes, live_blocks) = (totals.live_bytes(), totals.live_blocks());
     let live_name = if difference { "live, change" } else { "live" };
     let human = if difference {
@@ -100,6 +103,14 @@ pub(super) fn write_totals(
         "  {:<12}{human:>12} {bound:<18}   ({exact} B{since})",
         "peak live"
     )?;
+    if let Some(resident) = snapshot.resident_bytes {
+        let (human, exact) = (bytes(resident as f64), digits(resident));
+        writeln!(
+            out,
+            "  {:<12}{human:>12} {:<18}   ({exact} B of RAM)",
+            "resident", "whole process"
+        )?;
+    }
     if totals.refused_requests > 0 {
         let refused = plural(totals.refused_requests, "request");
         writeln!(out, "  {refused} refused by the allocator")?;

@@ -1,16 +1,26 @@
 //! Headings, wrapped paragraphs, bars, and paths that fit.
 
+use std::borrow::Cow;
 use std::io;
 
 use unkai_core::Estimate;
 
+use super::Options;
+use super::paint::Ink;
 use crate::brackets::segments;
 use crate::units;
 
 /// A blank line, then `title` in a rule over the whole width.
-pub(super) fn heading(title: &str, width: usize, out: &mut dyn io::Write) -> io::Result<()> {
-    let rule = "─".repeat(width.saturating_sub(title.chars().count() + 4));
-    writeln!(out, "\n── {title} {rule}")
+pub(super) fn heading(
+    title: &str,
+    options: &Options<'_>,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    let rule = "─".repeat(options.width.saturating_sub(title.chars().count() + 4));
+    let paint = options.paint;
+    let (start, rule) = (paint.ink(Ink::Faint, "──"), paint.ink(Ink::Faint, &rule));
+    let title = paint.ink(Ink::Strong, title);
+    writeln!(out, "\n{start} {title} {rule}")
 }
 
 /// `text` in lines of at most `width` columns; the first starts with `lead`, the others are indented as much.
@@ -20,8 +30,19 @@ pub(super) fn paragraph(
     width: usize,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
+    painted_paragraph(lead, Cow::Borrowed(lead), text, width, out)
+}
+
+/// Like [`paragraph`], with the lead as it is to be written.
+pub(super) fn painted_paragraph(
+    lead: &str,
+    painted: Cow<'_, str>,
+    text: &str,
+    width: usize,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
     let indent = lead.chars().count();
-    let mut line = lead.to_owned();
+    let mut line = painted.into_owned();
     let mut used = indent;
     for word in text.split_whitespace() {
         let length = word.chars().count();
@@ -101,6 +122,17 @@ pub(crate) fn bar(share: f64, width: usize) -> String {
         bar.push(['▏', '▎', '▍', '▌', '▋', '▊', '▉'][rest]);
     }
     bar
+}
+
+/// A column with a bar for `share`, a space in front of it; empty where there is no room for bars.
+pub(super) fn bar_column(share: f64, options: &Options<'_>) -> String {
+    let width = options.bar_width();
+    if width == 0 {
+        return String::new();
+    }
+    let bar = bar(share, width);
+    let padding = " ".repeat(width - bar.chars().count());
+    format!(" {}{padding}", options.paint.ink(Ink::Bar, &bar))
 }
 
 #[cfg(test)]

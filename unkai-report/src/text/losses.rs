@@ -5,27 +5,33 @@ use std::io;
 use unkai_core::TableUse;
 
 use super::Options;
-use super::layout::{heading, paragraph};
+use super::layout::{heading, painted_paragraph, paragraph};
+use super::paint::Ink;
 use crate::report::Report;
 use crate::units::{bytes, count, digits, share};
 use crate::words::losses::explanation;
 
-pub(super) fn write(report: &Report, options: &Options, out: &mut dyn io::Write) -> io::Result<()> {
+pub(super) fn write(
+    report: &Report,
+    options: &Options<'_>,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
     let losses = &report.snapshot().losses;
     if losses.is_empty() {
         return Ok(());
     }
-    heading("Losses", options.width, out)?;
+    heading("Losses", options, out)?;
     for (cause, events) in losses.iter().filter(|(_, events)| *events > 0) {
         let lead = format!("{:>12}  ", digits(events));
-        paragraph(&lead, explanation(cause), options.width, out)?;
+        let painted = options.paint.ink(Ink::Warning, &lead);
+        painted_paragraph(&lead, painted, explanation(cause), options.width, out)?;
     }
     Ok(())
 }
 
 pub(super) fn write_own_memory(
     report: &Report,
-    options: &Options,
+    options: &Options<'_>,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
     let own = &report.snapshot().own_memory;
@@ -35,7 +41,7 @@ pub(super) fn write_own_memory(
         ("sites", own.sites),
         ("live samples", own.live_blocks),
     ];
-    heading("unkai's own memory", options.width, out)?;
+    heading("unkai's own memory", options, out)?;
     writeln!(
         out,
         "{:14}{:>11} {:>11} {:>8} {:>12} {:>12}",

@@ -7,8 +7,12 @@ use super::layout::{heading, paragraph};
 use crate::report::Report;
 use crate::words::sampling;
 
-pub(super) fn write(report: &Report, options: &Options, out: &mut dyn io::Write) -> io::Result<()> {
-    heading("Sampling", options.width, out)?;
+pub(super) fn write(
+    report: &Report,
+    options: &Options<'_>,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    heading("Sampling", options, out)?;
     paragraph(
         "  ",
         &sampling::blocks(report.snapshot()),

@@ -4,18 +4,63 @@ use std::io;
 
 use super::Options;
 use super::layout::{error, fit, fit_place, heading, paragraph};
-use crate::leaks::Suspect;
+use crate::leaks::{self, Suspect};
+use crate::report::Report;
 use crate::units::{bytes, count, duration, plural};
 
-pub(super) fn write(
-    suspects: &[Suspect],
-    options: &Options,
+/// The section, if there is a suspect, or a history that says that there is none.
+pub(super) fn write_found(
+    report: &Report,
+    options: &Options<'_>,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
-    heading("Sites that look like leaks", options.width, out)?;
+    let suspects = leaks::suspects(report, options.earlier);
+    if suspects.is_empty() && options.earlier.is_empty() {
+        return Ok(());
+    }
+    write_section(report, &suspects, options, out)
+}
+
+/// The section, whatever there is.
+pub(super) fn write(
+    report: &Report,
+    options: &Options<'_>,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    let suspects = leaks::suspects(report, options.earlier);
+    write_section(report, &suspects, options, out)
+}
+
+fn write_section(
+    report: &Report,
+    suspects: &[Suspect],
+    options: &Options<'_>,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    heading("Leak suspects", options, out)?;
+    let basis = leaks::basis(report, options.earlier);
+    paragraph("  ", &basis, options.width, out)?;
     if suspects.is_empty() {
         return writeln!(out, "  No site looks like a leak.");
     }
+    writeln!(out)?;
+    let (shown, rest) = suspects.split_at(suspects.len().min(options.top_sites));
+    write_suspects(shown, options, out)?;
+    if !rest.is_empty() {
+        writeln!(
+            out,
+            "\n     ({} more)",
+            plural(rest.len() as u64, "suspect")
+        )?;
+    }
+    Ok(())
+}
+
+fn write_suspects(
+    suspects: &[Suspect],
+    options: &Options<'_>,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
     for (number, suspect) in (1..).zip(suspects) {
         let lead = format!("{number:>3}. ");
         let room = options.width - INDENT.len();
@@ -98,10 +143,9 @@ mod tests {
         };
         let mut out = Vec::new();
         let options = Options::new().width(80);
-        write(&[suspect, plain], &options, &mut out).expect("a Vec takes it");
-        let expected = "
-── Sites that look like leaks ──────────────────────────────────────────────────
-  1. search::cache::Cache::put (via slice::to_vec)
+        write_suspects(&[suspect, plain], &options, &mut out).expect("a Vec takes it");
+        let expected = "\
+\x20 1. search::cache::Cache::put (via slice::to_vec)
      src/cache.rs:64
      18.5 MiB (± 1.87 MiB) live in 9,491 blocks at 2 call stacks, half of them
      older than 4 min 34 s.

@@ -6,6 +6,7 @@ use unkai_core::Estimate;
 
 use super::Options;
 use super::layout::{self, fit, fit_place, heading};
+use super::paint::Ink;
 use crate::report::Report;
 use crate::sites::{SiteGroup, SiteLabel, add};
 use crate::units::{bytes, count, growth, plural, share, signed_digits};
@@ -23,7 +24,7 @@ struct Table {
 pub(super) fn write(
     report: &Report,
     groups: &[SiteGroup],
-    options: &Options,
+    options: &Options<'_>,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
     let is_change = report.snapshot().window.is_some();
@@ -41,14 +42,14 @@ pub(super) fn write_one(
     report: &Report,
     groups: &[SiteGroup],
     value: Value,
-    options: &Options,
+    options: &Options<'_>,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
     let table = Table::new(report, value);
     if groups.iter().any(|group| table.has(group)) {
         table.write(groups, options, out)
     } else {
-        heading(&table.title(), options.width, out)?;
+        heading(&table.title(), options, out)?;
         writeln!(out, "  No site has any.")
     }
 }
@@ -108,7 +109,7 @@ impl Table {
     fn write(
         &self,
         groups: &[SiteGroup],
-        options: &Options,
+        options: &Options<'_>,
         out: &mut dyn io::Write,
     ) -> io::Result<()> {
         let main = |group: &SiteGroup| self.main(self.of(group));
@@ -126,7 +127,7 @@ impl Table {
             .for_each(|group| add(&mut sum, self.of(group)));
         let whole: f64 = ranked.iter().map(|group| main(group).max(0.0)).sum();
 
-        heading(&self.title(), options.width, out)?;
+        heading(&self.title(), options, out)?;
         let is_bytes = self.value.is_bytes();
         let all = shown(self.main(&sum), is_bytes, self.is_change);
         let error = error(&sum, is_bytes);
@@ -141,17 +142,23 @@ impl Table {
         } else {
             ["blocks", "bytes"]
         };
-        self.write_cells([names[0], "± 95 %", "share", names[1], "samples"], out)?;
+        let part = if self.is_change { "change" } else { "share" };
+        self.write_cells(
+            [names[0], "± 95 %", part, names[1], "samples"],
+            None,
+            options,
+            out,
+        )?;
         writeln!(out, "site")?;
         let (top, rest) = ranked.split_at(ranked.len().min(options.top_sites));
         for group in top {
-            self.write_row(self.of(group), whole, out)?;
-            write_label(&group.label, group.stacks, options.width, out)?;
+            self.write_row(self.of(group), whole, options, out)?;
+            write_label(&group.label, group.stacks, options, out)?;
         }
         if !rest.is_empty() {
             let mut sum = Estimate::default();
             rest.iter().for_each(|group| add(&mut sum, self.of(group)));
-            self.write_row(&sum, whole, out)?;
+            self.write_row(&sum, whole, options, out)?;
             writeln!(out, "({} more)", plural(rest.len() as u64, "site"))?;
         }
         Ok(())
@@ -161,6 +168,7 @@ impl Table {
         &self,
         estimate: &Estimate,
         whole: f64,
+        options: &Options<'_>,
         out: &mut dyn io::Write,
     ) -> io::Result<()> {
         let is_bytes = self.value.is_bytes();
@@ -170,27 +178,63 @@ impl Table {
         } else {
             bytes(estimate.bytes)
         };
-        let share = if main > 0.0 {
-            share(main, whole)
-        } else {
-            String::new()
+        let part = match self.verdict(estimate) {
+            Some(verdict) => verdict.to_owned(),
+            None if main > 0.0 => share(main, whole),
+            None => String::new(),
         };
+        let bar_of = (!self.is_change).then_some(main / whole);
         let (main, error) = (
             shown(main, is_bytes, self.is_change),
             error(estimate, is_bytes),
         );
         let samples = signed_digits(estimate.samples);
-        self.write_cells([&main, &error, &share, &other, &samples], out)
+        self.write_cells(
+            [&main, &error, &part, &other, &samples],
+            bar_of,
+            options,
+            out,
+        )
     }
 
-    fn write_cells(&self, cells: [&str; 5], out: &mut dyn io::Write) -> io::Result<()> {
-        let [main, error, share, other, samples] = cells;
+    /// For a change, whether it is one, or may be the noise of sampling.
+    fn verdict(&self, estimate: &Estimate) -> Option<&'static str> {
+        let error = if self.value.is_bytes() {
+            estimate.bytes_error_95()
+        } else {
+            estimate.blocks_error_95()
+        };
+        let change = self.main(estimate);
+        let verdict = match change {
+            _ if change.abs() <= error => UNSURE,
+            _ if change > 0.0 => GREW,
+            _ => SHRANK,
+        };
+        self.is_change.then_some(verdict)
+    }
+
+    /// The columns in front of a site's name; the bar is for a part of 1.
+    fn write_cells(
+        &self,
+        cells: [&str; 5],
+        bar_of: Option<f64>,
+        options: &Options<'_>,
+        out: &mut dyn io::Write,
+    ) -> io::Result<()> {
+        let [main, error, part, other, samples] = cells;
+        let main = format!("{main:>10}");
+        let main = match part {
+            GREW => options.paint.ink(Ink::Grew, &main),
+            SHRANK => options.paint.ink(Ink::Shrank, &main),
+            _ => main.as_str().into(),
+        };
+        let bar = layout::bar_column(bar_of.unwrap_or_default(), options);
         // Bytes that are not the main number have no column of their own width: `-1.60 MiB`.
         let other_width = if self.value.is_bytes() { 8 } else { 9 };
         let samples_width = 16 - other_width;
         write!(
             out,
-            "{main:>10} {error:>12} {share:>8} {other:>other_width$} {samples:>samples_width$}  "
+            "{main} {error:>12} {part:>8}{bar} {other:>other_width$} {samples:>samples_width$}  "
         )
     }
 }
@@ -224,10 +268,11 @@ fn error(estimate: &Estimate, is_bytes: bool) -> String {
 fn write_label(
     label: &SiteLabel,
     stacks: usize,
-    width: usize,
+    options: &Options<'_>,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
-    let room = width.saturating_sub(NUMBERS_WIDTH);
+    let numbers = NUMBERS_WIDTH + layout::bar_column(0.0, options).len();
+    let room = options.width.saturating_sub(numbers);
     let via = label
         .via
         .as_ref()
@@ -235,9 +280,11 @@ fn write_label(
         .unwrap_or_default();
     let fits = label.name.chars().count() + 2 + via.chars().count() <= room;
     if fits && !via.is_empty() {
-        writeln!(out, "{}  {via}", label.name)?;
+        let name = options.paint.ink(Ink::Strong, &label.name);
+        writeln!(out, "{name}  {via}")?;
     } else {
-        writeln!(out, "{}", fit(&label.name, room))?;
+        let name = fit(&label.name, room);
+        writeln!(out, "{}", options.paint.ink(Ink::Strong, &name))?;
     }
     let mut details = Vec::new();
     if !fits && !via.is_empty() {
@@ -249,11 +296,12 @@ fn write_label(
     if stacks > 1 {
         details.push(plural(stacks as u64, "call stack"));
     }
-    let indent = " ".repeat(NUMBERS_WIDTH);
+    let indent = " ".repeat(numbers);
+    let faint = |line: &str| options.paint.ink(Ink::Faint, line).into_owned();
     let mut line = String::new();
     for detail in details {
         if !line.is_empty() && line.chars().count() + 2 + detail.chars().count() > room {
-            writeln!(out, "{indent}{line}")?;
+            writeln!(out, "{indent}{}", faint(&line))?;
             line.clear();
         }
         if !line.is_empty() {
@@ -262,10 +310,17 @@ fn write_label(
         line.push_str(&detail);
     }
     if !line.is_empty() {
-        writeln!(out, "{indent}{line}")?;
+        writeln!(out, "{indent}{}", faint(&line))?;
     }
     Ok(())
 }
 
-/// Columns in front of a site's name.
+/// A change beyond its 95 % interval.
+const GREW: &str = "grew";
+/// A change beyond its 95 % interval.
+const SHRANK: &str = "shrank";
+/// A change within its 95 % interval: it may be none.
+const UNSURE: &str = "unsure";
+
+/// Columns in front of a site's name, without the bar.
 const NUMBERS_WIDTH: usize = 52;

@@ -28,7 +28,7 @@ pub(crate) fn check(name: &str, actual: &[u8]) {
     assert_eq!(actual.len(), expected.len(), "{name} has another length");
 }
 
-fn text(report: &Report, options: &text::Options) -> Vec<u8> {
+fn text(report: &Report, options: &text::Options<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     text::write(report, options, &mut out).expect("a Vec takes it");
     out
@@ -52,6 +52,51 @@ fn the_text_fits_in_eighty_columns() {
         .map(|line| line.chars().count())
         .max();
     assert!(widest <= Some(80), "{widest:?}");
+}
+
+#[test]
+fn a_wide_terminal_has_bars() {
+    let out = text(&samples::search_service(), &text::Options::new().width(120));
+    check("search-service-120.txt", &out);
+    let widest = String::from_utf8_lossy(&out)
+        .lines()
+        .map(|line| line.chars().count())
+        .max();
+    assert!(widest <= Some(120), "{widest:?}");
+}
+
+#[test]
+fn colours_change_nothing_but_the_colour() {
+    for report in [
+        samples::search_service(),
+        samples::troubled(),
+        samples::change(),
+    ] {
+        for width in [80, 120] {
+            let options = text::Options::new().width(width);
+            let colored = text(&report, &options.color(true));
+            let colored = String::from_utf8(colored).expect("text is UTF-8");
+            let mut plain = String::new();
+            for (at, piece) in colored.split('\u{1b}').enumerate() {
+                let piece = match piece.split_once('m') {
+                    Some((code, rest)) if at > 0 => {
+                        assert!(code.starts_with('['), "{code}");
+                        rest
+                    }
+                    _ => piece,
+                };
+                plain.push_str(piece);
+            }
+            assert!(colored.len() > plain.len());
+            assert_eq!(plain.as_bytes(), text(&report, &options));
+        }
+    }
+}
+
+#[test]
+fn what_is_no_terminal_gets_plain_text() {
+    let file = fs::File::open(env!("CARGO_MANIFEST_DIR")).expect("a folder can be opened");
+    assert_eq!(text::Options::for_terminal(&file), text::Options::new());
 }
 
 #[test]

@@ -11,6 +11,9 @@ use unkai_report::{Module, Modules, Report, SourceFunction, Symbols};
 /// Mean bytes between samples of the reports made here.
 const INTERVAL: f64 = 524_288.0;
 
+/// How long the programs of the reports made here have run.
+const UPTIME: Duration = Duration::from_secs(7_384);
+
 /// A search service: an index that stays, queries that come and go, a cache that grows.
 pub(crate) fn search_service() -> Report {
     let mut program = Program::default();
@@ -57,7 +60,7 @@ pub(crate) fn search_service() -> Report {
             allocated: 1_600_000.0,
             live: 1_500_000.0,
             lived: 12,
-            age: 42,
+            age: 45,
         },
     );
     program.site(
@@ -75,7 +78,7 @@ pub(crate) fn search_service() -> Report {
             allocated: 12.0,
             live: 4.0,
             lived: 30,
-            age: 42,
+            age: 45,
         },
     );
     program.site(
@@ -402,7 +405,7 @@ impl Program {
 
     fn report(self) -> (Snapshot, Symbols) {
         let mut snapshot = Snapshot::empty(UNIX_EPOCH + Duration::from_secs(1_763_806_831));
-        snapshot.uptime = Duration::from_secs(7_384);
+        snapshot.uptime = UPTIME;
         snapshot.sites = self.sites;
         snapshot.sampling.mode = Sampling::Bytes {
             interval: INTERVAL as u64,
@@ -442,11 +445,12 @@ fn estimate(size: f64, blocks: f64) -> Estimate {
     }
 }
 
-/// Most of `blocks` in one bucket, the others around it.
+/// Most of `blocks` in one bucket, the others around it; none is older than the program.
 fn spread(bucket: usize, blocks: f64) -> DurationHistogram {
     let mut histogram = DurationHistogram::default();
+    let oldest = DurationHistogram::bucket_of(UPTIME.as_nanos() as u64);
     for (offset, part) in [0.05, 0.15, 0.5, 0.2, 0.1].into_iter().enumerate() {
-        histogram.buckets[bucket - 2 + offset] += blocks * part;
+        histogram.buckets[(bucket - 2 + offset).min(oldest)] += blocks * part;
     }
     histogram
 }
