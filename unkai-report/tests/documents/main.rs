@@ -1,9 +1,15 @@
 //! Whole documents in every format.
 
+#[cfg(feature = "json")]
+mod dhat;
+#[cfg(feature = "flamegraph")]
+mod flamegraph;
 mod golden;
 #[cfg(feature = "json")]
 mod json;
 #[path = "../support/samples.rs"]
 mod samples;
 mod scopes;
+#[cfg(feature = "json")]
+mod speedscope;
 mod text;
