@@ -1,7 +1,6 @@
 //! The words over a flame graph.
 
 use std::io;
-use std::path::Path;
 
 use super::lines::valid;
 use crate::report::Report;
@@ -105,10 +104,8 @@ impl Head {
 /// `search, taken 2025-11-22 10:20:31 UTC`.
 fn taken(report: &Report) -> String {
     let taken_at = moment(report.snapshot().taken_at);
-    let program = report.modules().list().first();
-    let name = program.and_then(|program| Path::new(&program.path).file_name());
-    match name {
-        Some(name) => format!("{}, taken {taken_at}", valid(&name.to_string_lossy())),
+    match report.modules().program_name() {
+        Some(program) => format!("{}, taken {taken_at}", valid(program)),
         None => format!("taken {taken_at}"),
     }
 }
