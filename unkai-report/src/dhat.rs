@@ -24,7 +24,7 @@
 
 mod frames;
 
-use std::io;
+use std::io::{self, Write};
 
 use serde::Serialize;
 use unkai_core::{DURATION_BUCKETS, DurationHistogram, Estimate, Sampling, Site, Snapshot};
@@ -90,7 +90,7 @@ pub fn write(report: &Report, _options: &Options, out: &mut impl io::Write) -> i
     let executable = report.modules().list().first();
     let document = Document {
         version: 2,
-        mode: mode(snapshot),
+        mode: mode(snapshot, peak_is_now),
         verb: "Allocated",
         has_lifetimes: true,
         has_accesses: false,
@@ -104,21 +104,27 @@ pub fn write(report: &Report, _options: &Options, out: &mut impl io::Write) -> i
         points,
         frames: frames.into_texts(),
     };
-    serde_json::to_writer(&mut *out, &document)?;
-    out.write_all(b"\n")
+    // JSON is written in very small pieces.
+    let mut out = io::BufWriter::new(out);
+    serde_json::to_writer(&mut out, &document)?;
+    out.write_all(b"\n")?;
+    out.flush()
 }
 
-/// What the viewer shows first.
-fn mode(snapshot: &Snapshot) -> String {
-    let what = match snapshot.window {
-        Some(_) => "rust-heap, change between two snapshots",
-        None => "rust-heap",
-    };
-    let unknown = "PID and t-gmax may be unknown, then 0";
-    match snapshot.sampling.mode {
-        Sampling::EveryBlock => format!("{what} ({unknown})"),
-        _ => format!("{what} (estimates from samples; {unknown})"),
+/// What the viewer shows first, with what numbers alone would not tell.
+fn mode(snapshot: &Snapshot, peak_is_now: bool) -> String {
+    let mut notes = Vec::new();
+    if snapshot.window.is_some() {
+        notes.push("change between two snapshots");
     }
+    if snapshot.sampling.mode != Sampling::EveryBlock {
+        notes.push("estimates from samples");
+    }
+    notes.push(match peak_is_now {
+        true => "PID not known",
+        false => "PID and time of t-gmax not known",
+    });
+    format!("rust-heap ({})", notes.join("; "))
 }
 
 /// Field names are DHAT's.

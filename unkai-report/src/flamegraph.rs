@@ -157,11 +157,14 @@ fn draw(
     // The end of a path tells more than its start.
     drawing.text_truncate_direction = TextTruncateDirection::Left;
     drawing.bgcolors = Some(BackgroundColor::Flat(colours::BACKGROUND));
-    drawing.stroke_color = colours::STROKE;
-    drawing.palette_map = palette;
+    match palette {
+        Some(palette) => drawing.palette_map = Some(palette),
+        None => drawing.stroke_color = colours::STROKE,
+    }
     drawing.frame_height = 18;
     // Takes the lines as they are, from the last to the first. All else would sort them by their characters, where `a::b`
     // stands between `a` and `a;c`, and the box of `a` would be torn in two.
     drawing.flame_chart = true;
-    flamegraph::from_lines(&mut drawing, lines.from_last(), out)
+    // It writes very small pieces, and flushes at the end.
+    flamegraph::from_lines(&mut drawing, lines.last_to_first(), io::BufWriter::new(out))
 }

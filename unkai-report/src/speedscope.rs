@@ -9,7 +9,7 @@
 //! live blocks: the format has no negative weights. Profiles without any weight are left out, all but the chosen one.
 
 use std::borrow::Cow;
-use std::io;
+use std::io::{self, Write};
 
 use serde::Serialize;
 
@@ -120,8 +120,11 @@ pub fn write(report: &Report, options: &Options, out: &mut impl io::Write) -> io
         shared: Shared { frames },
         profiles,
     };
-    serde_json::to_writer(&mut *out, &document)?;
-    out.write_all(b"\n")
+    // JSON is written in very small pieces.
+    let mut out = io::BufWriter::new(out);
+    serde_json::to_writer(&mut out, &document)?;
+    out.write_all(b"\n")?;
+    out.flush()
 }
 
 /// `search, 2025-11-22 10:20:31 UTC`: what the page is called.

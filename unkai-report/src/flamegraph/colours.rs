@@ -19,7 +19,7 @@ pub(super) fn palette(report: &Report, lines: &Lines) -> PaletteMap {
     let mut palette = PaletteMap::default();
     // The box of the whole has no name.
     palette.insert("", WHOLE);
-    for line in lines.from_last() {
+    for line in lines.last_to_first() {
         let stack = line.rsplit_once(' ').map_or(line, |(stack, _)| stack);
         for name in stack.split(';') {
             if palette.get(name).is_none() {
@@ -32,15 +32,15 @@ pub(super) fn palette(report: &Report, lines: &Lines) -> PaletteMap {
 
 /// The hue tells the crate, the lightness makes neighbours differ.
 fn colour(function: &Function) -> Color {
-    let shade = hash(function.short_name()) % 7;
+    let shade = (hash(function.short_name()) % 9) as f64 / 8.0;
     let path = FunctionPath::parse(function.name());
     match path.krate() {
         Some(krate) if function.origin() == Origin::Program => {
             let hue = HUES[(hash(krate) % HUES.len() as u64) as usize];
-            hsl(hue, 0.62, 0.62 + shade as f64 * 0.018)
+            hsl(hue, 0.62, 0.68 + 0.12 * shade)
         }
         None if function.origin() == Origin::Program => UNKNOWN,
-        _ => hsl(42.0, 0.30, 0.84 + shade as f64 * 0.009),
+        _ => hsl(42.0, 0.30, 0.82 + 0.09 * shade),
     }
 }
 
@@ -65,9 +65,9 @@ fn hsl(hue: f64, saturation: f64, lightness: f64) -> Color {
     }
 }
 
-/// Far enough from each other, from the standard library's, and from the magenta that marks what was searched for.
-const HUES: [f64; 11] = [
-    18.0, 95.0, 130.0, 155.0, 175.0, 192.0, 208.0, 226.0, 248.0, 268.0, 350.0,
+/// From orange to violet: no red, which is growth, and none near the magenta that marks what was searched for.
+const HUES: [f64; 10] = [
+    24.0, 54.0, 80.0, 110.0, 145.0, 172.0, 195.0, 213.0, 235.0, 262.0,
 ];
 
 /// Names that are not functions: addresses, and marks for missing frames. C functions too.
@@ -89,8 +89,9 @@ pub(super) const BACKGROUND: Color = Color {
     b: 255,
 };
 
+/// Between boxes of changes, most of which are white.
 pub(super) const STROKE: StrokeColor = StrokeColor::Color(Color {
-    r: 255,
-    g: 255,
-    b: 255,
+    r: 208,
+    g: 210,
+    b: 216,
 });

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use unkai_core::Snapshot;
+
 use super::lines::valid;
 use crate::report::Report;
 use crate::units::{duration, moment, plural};
@@ -24,13 +26,10 @@ impl Head {
         let snapshot = report.snapshot();
         let sum = value.sum(snapshot);
         let is_growth = snapshot.window.is_some() && value.is_level();
+        let sign = |number: f64| if is_growth && number > 0.0 { "+" } else { "" };
         let title = if is_growth {
-            let sign = if value.number(&sum) > 0.0 { "+" } else { "" };
-            format!(
-                "Change of {}: {sign}{}",
-                value.name(),
-                value.words_of_sum(&sum)
-            )
+            let (name, sign) = (value.name(), sign(value.number(&sum)));
+            format!("Change of {name}: {sign}{}", value.words_of_sum(&sum))
         } else {
             format!(
                 "{}: {}",
@@ -45,8 +44,8 @@ impl Head {
         if is_growth {
             parts.push("red grew, blue shrank".to_owned());
         }
-        if let Some(exact) = value.exact_total(snapshot) {
-            parts.push(format!("exact total {}", value.words(exact)));
+        if let Some(exact) = exact_total(value, snapshot) {
+            parts.push(format!("exact total {}{}", sign(exact), value.words(exact)));
         }
         parts.extend(warned(warnings(report).len()));
         Self {
@@ -107,6 +106,19 @@ fn taken(report: &Report) -> String {
     match report.modules().program_name() {
         Some(program) => format!("{}, taken {taken_at}", valid(program)),
         None => format!("taken {taken_at}"),
+    }
+}
+
+/// What sites together should meet, where it is known exactly.
+fn exact_total(value: Value, snapshot: &Snapshot) -> Option<f64> {
+    let totals = &snapshot.totals;
+    match value {
+        Value::LiveBytes => Some(totals.live_bytes() as f64),
+        Value::LiveBlocks => Some(totals.live_blocks() as f64),
+        Value::AllocatedBytes => Some(totals.allocated.bytes as f64),
+        Value::AllocatedBlocks => Some(totals.allocated.blocks as f64),
+        Value::PeakBytes => Some(totals.peak_live_bytes as f64),
+        Value::PeakBlocks => None,
     }
 }
 

@@ -76,7 +76,7 @@ impl Lines {
     }
 
     /// From the last to the first.
-    pub(super) fn from_last(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn last_to_first(&self) -> impl Iterator<Item = &str> {
         self.lines.iter().rev().map(String::as_str)
     }
 }

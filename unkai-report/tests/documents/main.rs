@@ -4,6 +4,7 @@
 mod dhat;
 #[cfg(feature = "flamegraph")]
 mod flamegraph;
+mod folded;
 mod golden;
 #[cfg(feature = "json")]
 mod json;

@@ -42,7 +42,11 @@ fn shows_names_and_totals() -> Result<(), Failed> {
             vec!["live bytes that grew", "search::cache::Cache::put"],
         ),
         ("hostile", samples::hostile(), vec!["my_app::main"]),
-        ("many-sites", samples::many_sites(5_000), vec!["big::part39"]),
+        (
+            "many-sites",
+            samples::many_sites(5_000),
+            vec!["big::part39"],
+        ),
         (
             "empty",
             Report::without_names(empty),
