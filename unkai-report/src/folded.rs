@@ -10,10 +10,10 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use unkai_core::{Site, aside};
+use unkai_core::aside;
 
 use crate::report::Report;
-use crate::shown::shown_path;
+use crate::shown::{Step, shown_path};
 use crate::value::Value;
 
 /// What to write.
@@ -66,11 +66,7 @@ pub fn write(report: &Report, options: &Options, out: &mut impl io::Write) -> io
 }
 
 fn write_lines(report: &Report, options: &Options, out: &mut impl io::Write) -> io::Result<()> {
-    let mut stacks: BTreeMap<String, f64> = BTreeMap::new();
-    for site in &report.snapshot().sites {
-        *stacks.entry(fold(report, site)).or_default() += options.value.of(site);
-    }
-    for (stack, value) in stacks {
+    for (stack, value) in stacks(report, options.value, |step| escape(&step.name())) {
         let value = value.round();
         // Not a number is not greater than zero either.
         if value > 0.0 {
@@ -80,13 +76,23 @@ fn write_lines(report: &Report, options: &Options, out: &mut impl io::Write) -> 
     Ok(())
 }
 
-fn fold(report: &Report, site: &Site) -> String {
-    let frames = report.call_stack(site);
-    let names = shown_path(site, &frames).map(|step| escape(&step.name()));
-    names.collect::<Vec<_>>().join(";")
+/// The sum of `value` for each distinct stack of names, joined by `;`, which must not be in what `name` returns.
+pub(crate) fn stacks(
+    report: &Report,
+    value: Value,
+    name: impl Fn(&Step<'_, '_>) -> String,
+) -> BTreeMap<String, f64> {
+    let mut stacks: BTreeMap<String, f64> = BTreeMap::new();
+    for site in &report.snapshot().sites {
+        let frames = report.call_stack(site);
+        let names: Vec<String> = shown_path(site, &frames).map(|step| name(&step)).collect();
+        *stacks.entry(names.join(";")).or_default() += value.of(site);
+    }
+    stacks
 }
 
-fn escape(name: &str) -> String {
+/// `name` without the separator.
+pub(crate) fn escape(name: &str) -> String {
     name.replace(';', ":")
 }
 
@@ -94,7 +100,7 @@ fn escape(name: &str) -> String {
 mod tests {
     use std::time::SystemTime;
 
-    use unkai_core::Snapshot;
+    use unkai_core::{Site, Snapshot};
 
     use super::*;
     use crate::symbols::Symbols;

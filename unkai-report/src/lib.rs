@@ -7,6 +7,9 @@
 //! |---|---|---|
 //! | [`text`] | people, in a terminal | |
 //! | [`folded`] | flame graph tools | |
+//! | [`flamegraph`] (feature `flamegraph`) | people, in a browser: flame graphs as SVG | |
+//! | [`dhat`] (feature `json`) | DHAT's viewer and the Firefox Profiler | |
+//! | [`speedscope`] (feature `json`) | speedscope | |
 //! | [`json`] (feature `json`, on by default) | programs, and other machines | [`json::read`] |
 //! | [`scopes`] | trees of scopes, which need no names: text, JSON, and metrics (feature `prometheus`) | [`scopes::json::read`] |
 //!
@@ -44,6 +47,8 @@
 mod brackets;
 mod modules;
 mod names;
+#[cfg(feature = "json")]
+mod numbered;
 mod origin;
 mod path;
 mod report;

@@ -90,6 +90,16 @@ impl Modules {
         self.list.iter().find(holds)
     }
 
+    /// The name of the first module's file: of the executable, if that is known.
+    #[cfg_attr(
+        not(any(feature = "json", feature = "flamegraph")),
+        expect(dead_code, reason = "only these name the program")
+    )]
+    pub(crate) fn program_name(&self) -> Option<&str> {
+        let path = &self.list.first()?.path;
+        path.rsplit(['/', '\\']).next()
+    }
+
     fn put_first(&mut self, executable: &Path) {
         // A stable sort: the others stay as they are.
         self.list

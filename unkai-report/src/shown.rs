@@ -25,6 +25,10 @@ impl<'f, 'a: 'f> Step<'f, 'a> {
     }
 
     /// The function's short name, or the words of the mark.
+    #[cfg_attr(
+        not(any(feature = "json", feature = "flamegraph")),
+        expect(dead_code, reason = "only drawings have no room for more")
+    )]
     pub(crate) fn short_name(&self) -> Cow<'a, str> {
         match self {
             Self::Frame(frame) => frame.short_name(),

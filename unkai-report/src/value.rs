@@ -1,5 +1,8 @@
 //! Which of a site's numbers a format shows that shows one.
 
+#[cfg(any(feature = "json", feature = "flamegraph"))]
+mod total;
+
 use unkai_core::Site;
 
 /// One of the numbers of a site, for formats that show one at a time.

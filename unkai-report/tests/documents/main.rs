@@ -1,9 +1,16 @@
 //! Whole documents in every format.
 
+#[cfg(feature = "json")]
+mod dhat;
+#[cfg(feature = "flamegraph")]
+mod flamegraph;
+mod folded;
 mod golden;
 #[cfg(feature = "json")]
 mod json;
 #[path = "../support/samples.rs"]
 mod samples;
 mod scopes;
+#[cfg(feature = "json")]
+mod speedscope;
 mod text;
