@@ -106,7 +106,7 @@ impl Table {
         let (shown, rest) = ranked.split_at(ranked.len().min(options.top_sites));
         for group in shown {
             self.write_row(of(group), whole, out)?;
-            write_label(&group.label, group.stacks, options.width, out)?;
+            write_label(&group.label, group.members.len(), options.width, out)?;
         }
         if !rest.is_empty() {
             let mut sum = Estimate::default();
