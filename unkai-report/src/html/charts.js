@@ -64,15 +64,11 @@ function durationChart(buckets, [first, last], className, name) {
   return el("figure", { class: `chart ${className}`, role: "img", "aria-label": words }, plot, axis);
 }
 
-function medianOf(buckets) {
-  const pairs = [];
-  buckets.forEach((blocks, bucket) => blocks > 0 && pairs.push(bucket, blocks));
-  return medianBucket(pairs);
-}
+const medianOf = buckets => medianBucket([0, ...buckets]);
 
 /** A histogram as small as a word. */
-function sparkline(pairs, [first, last]) {
-  const buckets = histogram(pairs);
+function sparkline(list, [first, last]) {
+  const buckets = histogram(list);
   let highest = 0;
   for (const blocks of buckets) highest = Math.max(highest, blocks);
   if (!(highest > 0)) return null;
@@ -96,7 +92,9 @@ function drawDurations() {
   const section = byId("durations");
   section.append(el("h2", { id: "durations-heading" }, "How long blocks live"));
   if (durationRange === null) {
-    section.append(el("p", { class: "empty" }, "No sampled block was freed, and none is live: there are no durations yet."));
+    section.append(el("p", { class: "empty" }, isChange
+      ? "No sampled block was freed within the window, and ages are not of the window."
+      : "No sampled block was freed, and none is live: there are no durations yet."));
     return;
   }
   const chart = (buckets, className, title, meaning, none) => {

@@ -71,19 +71,57 @@ function whole(measure = state.measure, unit = state.unit) {
 const members = Array.from({ length: groupCount }, () => []);
 data.sites.group.forEach((group, site) => members[group].push(site));
 
-const nodes = data.stacks.nodes, frames = data.stacks.frames, functions = data.stacks.functions;
-const nodeParent = Int32Array.from(nodes.up, (up, node) => node - up);
-const LIBRARY = 2, UNKNOWN = 3;
+const { frames, homes } = data.stacks, functions = unpacked(data.stacks.functions);
+const nodeParent = Int32Array.from(data.stacks.nodes.up, (up, node) => node - up);
+const nodeFrame = framesOfNodes(data.stacks.nodes.back);
+const LIBRARY = 2;
+
+/** The functions with their names: each is written as what differs from the one before. */
+function unpacked({ shared, rest, home_step, short, brief }) {
+  let before = "", homeBefore = 0;
+  const name = rest.map((rest, at) => before = before.slice(0, shared[at]) + rest);
+  const home = home_step.map(step => homeBefore += step);
+  const given = ({ function: of, string: numbers }) => new Map(of.map((at, index) => [at, string(numbers[index])]));
+  const shorts = given(short), briefs = given(brief);
+  const shortOf = at => shorts.get(at) ?? withoutGenerics(name[at]);
+  const briefOf = at => briefs.get(at) ?? lastTwo(shortOf(at));
+  const fileOf = at => string(homes.file[home[at]]);
+  return { name, home, fileOf, kindOf: at => homes.kind[home[at]], crateOf: at => string(homes.crate[home[at]]), shortOf, briefOf };
+}
+
+function withoutGenerics(name) {
+  if (!name.includes("<")) return name;
+  let short = "", depth = 0;
+  for (const letter of name) {
+    if (letter === "<") depth += 1;
+    else if (letter === ">") depth = Math.max(0, depth - 1);
+    else if (depth === 0) short += letter;
+  }
+  return short;
+}
+
+const lastTwo = short => short.split("::").slice(-2).join("::");
+
+/** A node has the next frame that none had, or one that stands so far before it. */
+function framesOfNodes(back) {
+  let next = 0;
+  return Int32Array.from(back, (back, node) => {
+    if (node === 0) return 0;
+    const frame = next - back;
+    next = Math.max(next, frame + 1);
+    return frame;
+  });
+}
 
 /** The places of a call stack, innermost first. */
 function stackOf(site) {
   const stack = [];
-  for (let node = data.sites.node[site]; node > 0; node = nodeParent[node]) stack.push(nodes.frame[node]);
+  for (let node = data.sites.node[site]; node > 0; node = nodeParent[node]) stack.push(nodeFrame[node]);
   return stack;
 }
 
 function placeOf(frame) {
-  const file = string(functions.file[frames.function[frame]]);
+  const file = functions.fileOf(frames.function[frame]);
   return file && frames.line[frame] ? `${file}:${frames.line[frame]}` : file;
 }
 
@@ -91,13 +129,10 @@ function placeOf(frame) {
 function matchingFunctions(query) {
   const matches = new Uint8Array(functions.name.length);
   if (query === "") return matches;
-  const found = new Map();
-  const has = number => {
-    if (!found.has(number)) found.set(number, string(number).toLowerCase().includes(query));
-    return found.get(number);
-  };
+  const inHome = homes.file.map(file => string(file).toLowerCase().includes(query));
+  const has = name => name.toLowerCase().includes(query);
   for (let at = 0; at < matches.length; at++) {
-    matches[at] = has(functions.name[at]) || has(functions.short[at]) || has(functions.brief[at]) || has(functions.file[at]);
+    matches[at] = inHome[functions.home[at]] || has(functions.name[at]) || has(functions.shortOf(at)) || has(functions.briefOf(at));
   }
   return matches;
 }
@@ -106,7 +141,7 @@ function matchingFunctions(query) {
 function matchingSites(matches) {
   const through = new Uint8Array(nodeParent.length);
   for (let node = 1; node < through.length; node++) {
-    through[node] = through[nodeParent[node]] | matches[frames.function[nodes.frame[node]]];
+    through[node] = through[nodeParent[node]] | matches[frames.function[nodeFrame[node]]];
   }
   return Uint8Array.from(data.sites.node, node => through[node]);
 }
@@ -115,29 +150,26 @@ function matchingSites(matches) {
 
 const BUCKETS = 48;
 
-function histogram(pairs) {
-  const buckets = new Float64Array(BUCKETS);
-  for (let at = 0; at + 1 < pairs.length; at += 2) buckets[pairs[at]] += pairs[at + 1];
-  return buckets;
-}
+/** The lists have the first bucket that is filled, then the blocks from there on. */
+const histogram = list => addedUp([list]);
 
 function addedUp(lists) {
   const buckets = new Float64Array(BUCKETS);
-  for (const pairs of lists) for (let at = 0; at + 1 < pairs.length; at += 2) buckets[pairs[at]] += pairs[at + 1];
+  for (const list of lists) for (let at = 1; at < list.length; at++) buckets[list[0] + at - 1] += list[at];
   return buckets;
 }
 
 /** Where a bucket begins, in nanoseconds. */
 const bucketStart = bucket => bucket === 0 ? 0 : 2 ** (bucket - 1);
 
-/** The bucket in which the median lies; -1 without a block. */
-function medianBucket(pairs) {
+/** The bucket in which the median of a list lies; -1 without a block. */
+function medianBucket(list) {
   let total = 0, seen = 0;
-  for (let at = 1; at < pairs.length; at += 2) total += pairs[at];
+  for (let at = 1; at < list.length; at++) total += list[at];
   if (!(total > 0)) return -1;
-  for (let at = 0; at + 1 < pairs.length; at += 2) {
-    seen += pairs[at + 1];
-    if (pairs[at + 1] > 0 && seen >= total / 2) return pairs[at];
+  for (let at = 1; at < list.length; at++) {
+    seen += list[at];
+    if (list[at] > 0 && seen >= total / 2) return list[0] + at - 1;
   }
   return -1;
 }

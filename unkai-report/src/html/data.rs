@@ -78,8 +78,8 @@ struct Suspected {
     growth: Option<f64>,
     growth_error: Option<f64>,
     reason: String,
-    /// The first of the sites that it is about.
-    site: Option<u32>,
+    /// Its place in the table.
+    group: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -101,7 +101,6 @@ struct Module<'a> {
 /// Call stacks, as lists of the same length.
 #[derive(Default, Serialize)]
 struct Sites {
-    id: Vec<u32>,
     /// Where the stack ends.
     node: Vec<u32>,
     group: Vec<u32>,
@@ -120,13 +119,15 @@ struct Estimates {
     blocks_error: Vec<f64>,
 }
 
-/// Sites as the tables have them, as lists of the same length. The first three are numbers of strings.
+/// Sites as the tables have them, as lists of the same length.
 #[derive(Default, Serialize)]
 struct Groups {
-    name: Vec<u32>,
+    /// Numbers of strings. Below zero, the short name of a function: −1 is that of the first.
+    name: Vec<i64>,
+    /// Numbers of strings, as is the next one.
     via: Vec<u32>,
     place: Vec<u32>,
-    /// Buckets and their blocks in turn.
+    /// The first bucket that is filled, and the blocks of all from there to the last that is.
     lifetimes: Vec<Vec<f64>>,
     ages: Vec<Vec<f64>>,
 }
@@ -143,6 +144,7 @@ impl<'a> Data<'a> {
             .iter()
             .map(|site| builder.add(report, site, &mut strings))
             .collect();
+        let stacks = builder.finish(&mut strings);
         Self {
             title,
             taken: moment(snapshot.taken_at),
@@ -160,13 +162,13 @@ impl<'a> Data<'a> {
             sampling: [sampling::blocks(snapshot), sampling::stacks(snapshot)],
             suspects: suspects(report, earlier)
                 .into_iter()
-                .map(Suspected::from)
+                .map(|suspect| Suspected::new(suspect, snapshot, &sites))
                 .collect(),
             snapshots: earlier.len() + 1,
             own_memory: own_memory(snapshot),
             modules: modules(report),
-            groups: Groups::new(&groups, snapshot.window, &mut strings),
-            stacks: builder.finish(),
+            groups: Groups::new(&groups, snapshot.window, &stacks, &mut strings),
+            stacks,
             strings,
             sites,
         }
@@ -205,9 +207,12 @@ impl Totals {
     }
 }
 
-impl From<Suspect> for Suspected {
-    fn from(suspect: Suspect) -> Self {
+impl Suspected {
+    fn new(suspect: Suspect, snapshot: &Snapshot, sites: &Sites) -> Self {
+        let first = suspect.site_ids.first();
+        let place = first.and_then(|id| snapshot.sites.iter().position(|site| site.id == *id));
         Self {
+            group: place.map(|place| sites.group[place]),
             name: suspect.name,
             via: suspect.via,
             place: suspect.place,
@@ -216,7 +221,6 @@ impl From<Suspect> for Suspected {
             growth: suspect.growth.map(|growth| rounded(growth.bytes)),
             growth_error: suspect.growth.map(|growth| rounded(growth.error_95)),
             reason: suspect.reason,
-            site: suspect.site_ids.first().copied(),
         }
     }
 }
@@ -240,7 +244,6 @@ impl Sites {
     }
 
     fn push(&mut self, site: &Site) {
-        self.id.push(site.id);
         self.live.push(&site.live);
         self.allocated.push(&site.allocated);
         self.at_peak.push(&site.at_peak);
@@ -258,11 +261,19 @@ impl Estimates {
 }
 
 impl Groups {
-    fn new(groups: &[SiteGroup], window: Option<Duration>, strings: &mut Strings) -> Self {
+    fn new(
+        groups: &[SiteGroup],
+        window: Option<Duration>,
+        stacks: &Stacks,
+        strings: &mut Strings,
+    ) -> Self {
         let mut lists = Self::default();
         for group in groups {
             let label = &group.label;
-            lists.name.push(strings.add(&label.name));
+            lists.name.push(match stacks.function(&label.name) {
+                Some(function) => -1 - i64::from(function),
+                None => strings.add(&label.name).into(),
+            });
             let via = label.via.as_deref().unwrap_or_default();
             lists.via.push(strings.add(via));
             let place = label.place.as_deref().unwrap_or_default();
@@ -280,13 +291,14 @@ impl Groups {
 }
 
 fn filled_buckets(histogram: &DurationHistogram) -> Vec<f64> {
-    let mut list = Vec::new();
-    for (bucket, blocks) in histogram.buckets.iter().enumerate() {
-        let blocks = rounded(*blocks);
-        if blocks != 0.0 {
-            list.extend([bucket as f64, blocks]);
-        }
-    }
+    let buckets = histogram.buckets.map(rounded);
+    let is_filled = |blocks: &f64| *blocks != 0.0;
+    let Some(first) = buckets.iter().position(is_filled) else {
+        return Vec::new();
+    };
+    let last = buckets.iter().rposition(is_filled).unwrap_or(first);
+    let mut list = vec![first as f64];
+    list.extend(&buckets[first..=last]);
     list
 }
 
@@ -329,14 +341,16 @@ fn modules(report: &Report) -> Vec<Module<'_>> {
     modules
 }
 
-/// `value` in hundredths, which keeps the page small. Zero if it is not a number, or too large to be one of bytes.
+/// `value` as a whole number, or in hundredths below a thousand: that keeps the page small. Zero if it is not a number,
+/// or too large to be one of bytes.
 fn rounded(value: f64) -> f64 {
-    if value.abs() < LARGEST {
-        // Adding zero makes a negative zero a positive one.
-        (value * 100.0).round() / 100.0 + 0.0
-    } else {
-        0.0
-    }
+    let steps = match value.abs() {
+        size if size < 1000.0 => 100.0,
+        size if size < LARGEST => 1.0,
+        _ => return 0.0,
+    };
+    // Adding zero makes a negative zero a positive one.
+    (value * steps).round() / steps + 0.0
 }
 
 /// More bytes than there are addresses for.
@@ -351,7 +365,18 @@ mod tests {
         for odd in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, -0.001] {
             assert_eq!(rounded(odd).to_bits(), 0, "{odd}");
         }
-        assert_eq!(rounded(1234.567), 1234.57);
+        assert_eq!(rounded(1234.567), 1235.0);
+        assert_eq!(rounded(234.567), 234.57);
         assert_eq!(rounded(-0.126), -0.13);
+    }
+
+    #[test]
+    fn histograms_are_written_from_the_first_filled_bucket_to_the_last() {
+        let mut histogram = DurationHistogram::default();
+        assert_eq!(filled_buckets(&histogram), []);
+        histogram.buckets[5] = 2.0;
+        histogram.buckets[6] = f64::NAN;
+        histogram.buckets[7] = 0.5;
+        assert_eq!(filled_buckets(&histogram), [5.0, 2.0, 0.0, 0.5]);
     }
 }

@@ -14,9 +14,9 @@ function mergedTree() {
   const places = new Int32Array(nodeParent.length);
   const count = functions.name.length + 1;
   for (let node = 1; node < nodeParent.length; node++) {
-    const frame = nodes.frame[node], name = frames.function[frame];
+    const frame = nodeFrame[node], name = frames.function[frame];
     const above = places[nodeParent[node]];
-    if (state.hidesLibrary && functions.kind[name] === LIBRARY) {
+    if (state.hidesLibrary && functions.kindOf(name) === LIBRARY) {
       places[node] = above;
       continue;
     }
@@ -83,10 +83,10 @@ const colours = new Map();
 /** Hue, saturation and a shade: warm for the program, green to blue for its dependencies, pale for the library. */
 function colourOf(name) {
   if (!colours.has(name)) {
-    const krate = hashed(string(functions.crate[name])), shade = hashed(string(functions.name[name]));
+    const krate = hashed(functions.crateOf(name)), shade = hashed(functions.name[name]);
     const [hue, saturation] = [
-      [12 + krate * 34, 78], [150 + krate * 110, 38], [215 + krate * 20, 14], [0, 0],
-    ][functions.kind[name]];
+      [12 + krate * 34, 78], [155 + krate * 62, 36], [215 + krate * 20, 12], [0, 0],
+    ][functions.kindOf(name)];
     colours.set(name, [hue, saturation, shade]);
   }
   return colours.get(name);
@@ -108,14 +108,14 @@ function paint(element, node) {
   element.style.setProperty("--shade", shade.toFixed(2));
 }
 
-const nameOf = node => node === 0 ? "all sites" : string(functions.short[flame.tree.of[node]]);
+const nameOf = node => node === 0 ? "all sites" : functions.shortOf(flame.tree.of[node]);
 
 /** As much of the name as fits: the whole path, or the function's own name. */
 function labelFor(node, pixels) {
   if (pixels < 26) return "";
   const letters = (pixels - 10) / 6.7;
   if (node === 0) return `all sites: ${inWords(flame.sums[state.unit][0])}`;
-  const name = nameOf(node), brief = string(functions.brief[flame.tree.of[node]]);
+  const name = nameOf(node), brief = functions.briefOf(flame.tree.of[node]);
   const words = name.length <= letters ? name : brief.length < name.length ? brief : name;
   const value = inWords(flame.sums[state.unit][node]);
   return words.length + value.length + 3 <= letters ? [words, el("i", {}, value)] : shortened(words, 400);
@@ -184,7 +184,7 @@ function drawFlame() {
 function drawPath(path) {
   const steps = path.length > 7 ? [path[0], -1, ...path.slice(-5)] : path;
   flame.path.replaceChildren(...steps.flatMap((node, at) => {
-    const name = node === -1 ? "…" : node === 0 ? "All" : string(functions.brief[flame.tree.of[node]]);
+    const name = node === -1 ? "…" : node === 0 ? "All" : functions.briefOf(flame.tree.of[node]);
     const step = at === steps.length - 1
       ? el("span", { "aria-current": "true" }, shortened(name, 60))
       : node === -1 ? el("span", {}, name) : el("button", { type: "button", onclick: () => zoomTo(node) }, shortened(name, 60));
@@ -244,8 +244,8 @@ function onFlameKey(event) {
 
 function tipOf(node) {
   const { tree, sums } = flame;
-  const name = node === 0 ? "all sites" : string(functions.name[tree.of[node]]);
-  const file = node === 0 ? "" : string(functions.file[tree.of[node]]);
+  const name = node === 0 ? "all sites" : functions.name[tree.of[node]];
+  const file = node === 0 ? "" : functions.fileOf(tree.of[node]);
   const place = file && tree.line[node] > 0 ? `${file}:${tree.line[node]}` : file;
   const other = state.unit === "bytes" ? "blocks" : "bytes";
   const value = unit => `${inWords(sums[unit][node], state.measure, unit)} ${plusMinus(sums[`${unit}_error`][node], unit)}`;
@@ -322,7 +322,7 @@ function drawFlameSection() {
   flame.note = el("p", { class: "note" });
   section.append(
     el("div", { class: "heading" },
-      el("h2", { id: "flame-heading" }, "Where memory comes from"),
+      el("h2", { id: "flame-heading" }, isChange ? "Where memory grew" : "Where memory comes from"),
       el("p", { class: "note" }, "Each box is a function, below its caller; the wider, the more it is responsible for. Click to zoom.")),
     el("div", { class: "bar" }, flame.path, flame.reset),
     flame.canvas, flame.note, flameLegend());

@@ -123,9 +123,7 @@ function drawSuspects() {
         + "the report finds sites that grow steadily."));
     return;
   }
-  const groupOf = site => data.sites.group[data.sites.id.indexOf(site)];
-  section.append(el("ol", { class: "suspects" }, data.suspects.map(({ name, via, place, live, live_error, growth, growth_error, reason, site }) => {
-    const group = site === null ? undefined : groupOf(site);
+  section.append(el("ol", { class: "suspects" }, data.suspects.map(({ name, via, place, live, live_error, growth, growth_error, reason, group }) => {
     return el("li", { class: "panel" },
       el("p", { class: "names" },
         el("span", { class: "name" }, shortened(name, 300)),
@@ -134,7 +132,7 @@ function drawSuspects() {
       el("p", {}, el("strong", {}, inBytes(live)), ` live ${plusMinus(live_error, "bytes")}`,
         growth === null ? "" : [", ", el("strong", {}, signed(inBytes(growth))), ` ${plusMinus(growth_error, "bytes")} over ${inCount(data.snapshots)} snapshots`]),
       el("p", {}, reason),
-      group === undefined ? "" : el("button", { type: "button", class: "plain", onclick: () => goToSite(group) }, "Show this site in the table"));
+      group === null ? "" : el("button", { type: "button", class: "plain", onclick: () => goToSite(group) }, "Show this site in the table"));
   })));
 }
 

@@ -2,12 +2,20 @@
 
 use std::io;
 
-use serde_json::ser::Formatter;
+use serde_json::ser::{CompactFormatter, Formatter};
 
-/// JSON for a script element: no character of a string can be taken for HTML.
+/// JSON for a script element: no character of a string can be taken for HTML, and whole numbers have no `.0`.
 pub(super) struct InScript;
 
 impl Formatter for InScript {
+    fn write_f64<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
+        if value.fract() == 0.0 && value.abs() < 1e15 {
+            self.write_i64(writer, value as i64)
+        } else {
+            CompactFormatter.write_f64(writer, value)
+        }
+    }
+
     fn write_string_fragment<W: ?Sized + io::Write>(
         &mut self,
         writer: &mut W,
@@ -72,6 +80,20 @@ mod tests {
         assert_eq!(
             serde_json::from_str::<String>(&text).expect("it is JSON"),
             hostile
+        );
+    }
+
+    #[test]
+    fn numbers_read_back_equal() {
+        let numbers = [0.0, -3.0, 0.25, 1e14, 1e15, 1e300, -1e16];
+        let mut out = Vec::new();
+        let mut serializer = serde_json::Serializer::with_formatter(&mut out, InScript);
+        numbers.serialize(&mut serializer).expect("a Vec takes it");
+        let text = String::from_utf8(out).expect("JSON is UTF-8");
+        assert!(text.starts_with("[0,-3,0.25,100000000000000,"), "{text}");
+        assert_eq!(
+            serde_json::from_str::<[f64; 7]>(&text).expect("it is JSON"),
+            numbers
         );
     }
 

@@ -5,7 +5,11 @@ const PAGE_ROWS = 100, STACKS_SHOWN = 5;
 const table = { sort: { column: "value", isDescending: true }, rows: [], shown: PAGE_ROWS, open: new Set(), matching: null };
 
 const sumOf = (measure, field) => group => groupSums[measure][field][group];
-const groupName = group => string(data.groups.name[group]);
+
+function groupName(group) {
+  const name = data.groups.name[group];
+  return name < 0 ? functions.shortOf(-1 - name) : string(name);
+}
 
 /** The columns; `value` stands for what is chosen above. */
 const COLUMNS = [
@@ -52,10 +56,10 @@ function shareCell(group) {
   ];
 }
 
-function durationCell(pairs) {
-  const bucket = medianBucket(pairs);
+function durationCell(list) {
+  const bucket = medianBucket(list);
   if (bucket < 0) return el("span", { class: "none" }, "–");
-  return [el("span", {}, below(bucket)), sparkline(pairs, durationRange)];
+  return [el("span", {}, below(bucket)), sparkline(list, durationRange)];
 }
 
 function siteCell(group, isOpen) {
@@ -191,8 +195,8 @@ function stacksRow(group) {
 function stackOfSite(site, value) {
   const step = frame => {
     const name = frames.function[frame];
-    return el("li", { class: functions.kind[name] === LIBRARY ? "library" : "" },
-      el("span", { class: "name", title: shortened(string(functions.name[name]), 1000) }, shortened(string(functions.short[name]), 300)),
+    return el("li", { class: functions.kindOf(name) === LIBRARY ? "library" : "" },
+      el("span", { class: "name", title: shortened(functions.name[name], 1000) }, shortened(functions.shortOf(name), 300)),
       el("span", { class: "place" }, shortPlace(placeOf(frame))));
   };
   return el("div", { class: "callstack" },

@@ -24,21 +24,45 @@ pub(super) struct Strings {
     known: HashMap<String, u32>,
 }
 
-/// Functions, as lists of the same length.
+/// Functions in the order of their names, as lists of the same length, and what of their short names cannot be derived.
 #[derive(Default, Serialize)]
 struct Functions {
-    /// Numbers of strings, as are the next four.
-    name: Vec<u32>,
-    short: Vec<u32>,
-    brief: Vec<u32>,
+    /// How many UTF-16 units a name has in common with the one before it, as scripts count, and what follows.
+    shared: Vec<usize>,
+    rest: Vec<String>,
+    /// How much greater the number of the home is than that of the function before.
+    home_step: Vec<i64>,
+    short: Exceptions,
+    brief: Exceptions,
+}
+
+/// Where functions stand: a file, and a crate in it. Lists of the same length.
+#[derive(Default, Serialize)]
+struct Homes {
+    /// Numbers of strings, as is the next one.
     file: Vec<u32>,
     #[serde(rename = "crate")]
     krate: Vec<u32>,
     kind: Vec<Kind>,
 }
 
+/// Pairs of a function and the number of a string.
+#[derive(Default, Serialize)]
+struct Exceptions {
+    function: Vec<u32>,
+    string: Vec<u32>,
+}
+
+/// A function as it is found.
+struct Found {
+    name: String,
+    short: String,
+    brief: String,
+    home: u32,
+}
+
 /// Whose a function is, for its colour.
-#[derive(Clone, Copy, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(into = "u8")]
 enum Kind {
     Program,
@@ -60,23 +84,33 @@ struct Frames {
 struct Nodes {
     /// How far before the node its parent stands.
     up: Vec<u32>,
-    frame: Vec<u32>,
+    /// How far its frame stands before the next that no node had yet: 0 for that one.
+    back: Vec<u32>,
 }
 
 /// The stacks of a report.
 #[derive(Serialize)]
 pub(super) struct Stacks {
+    homes: Homes,
     functions: Functions,
     frames: Frames,
     nodes: Nodes,
+    #[serde(skip)]
+    by_short_name: HashMap<String, u32>,
 }
 
 /// Finds the numbers while stacks are added.
 pub(super) struct Builder<'a> {
-    stacks: Stacks,
-    functions: HashMap<Key<'a>, u32>,
-    frames: HashMap<(u32, u32), u32>,
-    children: HashMap<(u32, u32), u32>,
+    homes: Homes,
+    found: Vec<Found>,
+    frames: Frames,
+    nodes: Nodes,
+    known_homes: HashMap<(u32, u32, Kind), u32>,
+    known_functions: HashMap<Key<'a>, u32>,
+    known_frames: HashMap<(u32, u32), u32>,
+    known_nodes: HashMap<(u32, u32), u32>,
+    /// The first frame that no node has.
+    unused: u32,
 }
 
 /// What tells two functions apart. Of a function with a name that is its place in the table of symbols.
@@ -115,17 +149,18 @@ impl Strings {
 impl<'a> Builder<'a> {
     pub(super) fn new() -> Self {
         Self {
-            stacks: Stacks {
-                functions: Functions::default(),
-                frames: Frames::default(),
-                nodes: Nodes {
-                    up: vec![0],
-                    frame: vec![0],
-                },
+            homes: Homes::default(),
+            found: Vec::new(),
+            frames: Frames::default(),
+            nodes: Nodes {
+                up: vec![0],
+                back: vec![0],
             },
-            functions: HashMap::new(),
-            frames: HashMap::new(),
-            children: HashMap::new(),
+            known_homes: HashMap::new(),
+            known_functions: HashMap::new(),
+            known_frames: HashMap::new(),
+            known_nodes: HashMap::new(),
+            unused: 0,
         }
     }
 
@@ -145,8 +180,33 @@ impl<'a> Builder<'a> {
         node
     }
 
-    pub(super) fn finish(self) -> Stacks {
-        self.stacks
+    pub(super) fn finish(mut self, strings: &mut Strings) -> Stacks {
+        let mut order: Vec<u32> = (0..index(self.found.len())).collect();
+        let found = |number: &u32| &self.found[*number as usize];
+        // Neighbours in this order have much in common.
+        order.sort_by(|a, b| found(a).name.cmp(&found(b).name).then(a.cmp(b)));
+        let mut places = vec![0; order.len()];
+        for (place, &number) in (0..).zip(&order) {
+            places[number as usize] = place;
+        }
+        let mut functions = Functions::default();
+        let mut by_short_name = HashMap::new();
+        let mut before = ("", 0);
+        for (place, function) in (0..).zip(order.iter().map(found)) {
+            functions.push(place, function, before, strings);
+            by_short_name.insert(function.short.clone(), place);
+            before = (&function.name, function.home);
+        }
+        for function in &mut self.frames.function {
+            *function = places[*function as usize];
+        }
+        Stacks {
+            homes: self.homes,
+            functions,
+            frames: self.frames,
+            nodes: self.nodes,
+            by_short_name,
+        }
     }
 
     fn function(&mut self, step: &Step<'_, 'a>, strings: &mut Strings) -> u32 {
@@ -158,45 +218,129 @@ impl<'a> Builder<'a> {
             Some(function) => Key::Function(function),
             None => Key::Name(step.name()),
         };
-        let functions = &mut self.stacks.functions;
-        *self.functions.entry(key).or_insert_with(|| {
-            let (name, short) = (step.name(), step.short_name());
-            functions.name.push(strings.add(&name));
-            functions.short.push(strings.add(&short));
-            let file = named.and_then(Function::file).unwrap_or_default();
-            functions.file.push(strings.add(file));
-            let (brief, krate, kind) = match named {
-                Some(function) => {
-                    let path = FunctionPath::parse(&name);
-                    let (krate, kind) = owner(&path, function);
-                    (path.brief(), krate, kind)
-                }
-                None => (short.into_owned(), "", Kind::Unknown),
-            };
-            functions.brief.push(strings.add(&brief));
-            functions.krate.push(strings.add(krate));
-            functions.kind.push(kind);
-            index(functions.kind.len() - 1)
+        if let Some(&known) = self.known_functions.get(&key) {
+            return known;
+        }
+        let (name, short) = (step.name(), step.short_name());
+        let (brief, krate, kind) = match named {
+            Some(function) => {
+                let path = FunctionPath::parse(&name);
+                let (krate, kind) = owner(&path, function);
+                (path.brief(), krate, kind)
+            }
+            None => (short.to_string(), "", Kind::Unknown),
+        };
+        let file = named.and_then(Function::file).unwrap_or_default();
+        let home = self.home(strings.add(file), strings.add(krate), kind);
+        let number = index(self.found.len());
+        self.known_functions.insert(key, number);
+        self.found.push(Found {
+            name: name.to_string(),
+            short: short.to_string(),
+            brief,
+            home,
+        });
+        number
+    }
+
+    fn home(&mut self, file: u32, krate: u32, kind: Kind) -> u32 {
+        let homes = &mut self.homes;
+        let home = self.known_homes.entry((file, krate, kind));
+        *home.or_insert_with(|| {
+            homes.file.push(file);
+            homes.krate.push(krate);
+            homes.kind.push(kind);
+            index(homes.kind.len() - 1)
         })
     }
 
     fn frame(&mut self, function: u32, line: u32) -> u32 {
-        let frames = &mut self.stacks.frames;
-        *self.frames.entry((function, line)).or_insert_with(|| {
-            frames.function.push(function);
-            frames.line.push(line);
-            index(frames.line.len() - 1)
-        })
+        let frames = &mut self.frames;
+        *self
+            .known_frames
+            .entry((function, line))
+            .or_insert_with(|| {
+                frames.function.push(function);
+                frames.line.push(line);
+                index(frames.line.len() - 1)
+            })
     }
 
+    /// The node for `frame` below `parent`.
     fn child(&mut self, parent: u32, frame: u32) -> u32 {
-        let nodes = &mut self.stacks.nodes;
-        *self.children.entry((parent, frame)).or_insert_with(|| {
+        let nodes = &mut self.nodes;
+        let unused = &mut self.unused;
+        *self.known_nodes.entry((parent, frame)).or_insert_with(|| {
             let node = index(nodes.up.len());
             nodes.up.push(node - parent);
-            nodes.frame.push(frame);
+            nodes.back.push(*unused - frame);
+            *unused = (*unused).max(frame + 1);
             node
         })
+    }
+}
+
+impl Stacks {
+    /// The function with this short name.
+    pub(super) fn function(&self, short_name: &str) -> Option<u32> {
+        self.by_short_name.get(short_name).copied()
+    }
+}
+
+impl Functions {
+    fn push(
+        &mut self,
+        place: u32,
+        function: &Found,
+        (before, home_before): (&str, u32),
+        strings: &mut Strings,
+    ) {
+        let common = before.bytes().zip(function.name.bytes());
+        let mut shared = common.take_while(|(a, b)| a == b).count();
+        while !function.name.is_char_boundary(shared) {
+            shared -= 1;
+        }
+        self.shared.push(before[..shared].encode_utf16().count());
+        self.rest.push(function.name[shared..].to_owned());
+        let step = i64::from(function.home) - i64::from(home_before);
+        self.home_step.push(step);
+        if function.short != without_generics(&function.name) {
+            self.short.push(place, strings.add(&function.short));
+        }
+        if function.brief != last_two(&function.short) {
+            self.brief.push(place, strings.add(&function.brief));
+        }
+    }
+}
+
+impl Exceptions {
+    fn push(&mut self, function: u32, string: u32) {
+        self.function.push(function);
+        self.string.push(string);
+    }
+}
+
+/// What the script takes for the short name of a function if it is not told.
+fn without_generics(name: &str) -> String {
+    let mut short = String::with_capacity(name.len());
+    let mut depth = 0_usize;
+    for character in name.chars() {
+        match character {
+            '<' => depth += 1,
+            '>' => depth = depth.saturating_sub(1),
+            _ if depth == 0 => short.push(character),
+            _ => {}
+        }
+    }
+    short
+}
+
+/// What the script takes for the brief name of a function if it is not told.
+fn last_two(short: &str) -> &str {
+    let behind = |end: usize| short[..end].rfind("::");
+    match behind(short.len()).and_then(behind) {
+        Some(at) => &short[at + 2..],
+        None => short,
     }
 }
 
@@ -253,17 +397,53 @@ mod tests {
             .iter()
             .map(|site| builder.add(&report, site, &mut strings))
             .collect();
-        let stacks = builder.finish();
+        let stacks = builder.finish(&mut strings);
         assert_eq!(ends, [2, 3, 4, 2]);
         assert_eq!(stacks.nodes.up, [0, 1, 1, 2, 3]);
-        assert_eq!(stacks.nodes.frame, [0, 0, 1, 2, 3]);
-        let names: Vec<&str> = stacks
-            .functions
-            .name
-            .iter()
-            .map(|name| strings.list[*name as usize].as_str())
-            .collect();
-        assert_eq!(names, ["app::main", "app::a", "app::b", "0x9"]);
+        assert_eq!(stacks.nodes.back, [0, 0, 0, 0, 0]);
+        assert_eq!(stacks.frames.function, [3, 1, 2, 0]);
+        assert_eq!(stacks.functions.shared, [0, 0, 5, 5]);
+        assert_eq!(stacks.functions.rest, ["0x9", "app::a", "b", "main"]);
+    }
+
+    #[test]
+    fn short_names_are_written_where_the_script_could_not_derive_them() {
+        let symbols = Symbols::of_names([
+            (1, "app::Map<K,V>::insert::<u8>"),
+            (2, "<app::It as core::iter::Iterator>::next"),
+            (3, "app::ünï"),
+            (4, "app::ünö"),
+        ]);
+        let mut snapshot = Snapshot::empty(SystemTime::UNIX_EPOCH);
+        snapshot.sites.push(Site::new(2, vec![1, 2, 3, 4]));
+        let report = Report::from_parts(snapshot, symbols);
+        let (mut builder, mut strings) = (Builder::new(), Strings::new());
+        builder.add(&report, &report.snapshot().sites[0], &mut strings);
+        let functions = builder.finish(&mut strings).functions;
+        assert_eq!(functions.short.function, [0]);
+        let short = functions.short.string[0] as usize;
+        assert_eq!(strings.list[short], "<app::It as Iterator>::next");
+        assert_eq!(last_two("app::Map::insert"), "Map::insert");
+        assert_eq!(last_two("main"), "main");
+        // Letters of two bytes are one unit for a script, and are not torn apart.
+        assert_eq!(functions.shared, [0, 0, 5, 7]);
+        assert_eq!(functions.rest[3], "ö");
+    }
+
+    #[test]
+    fn a_frame_that_was_met_before_is_found_behind_the_next_new_one() {
+        let symbols = Symbols::of_names([(1, "app::a"), (2, "app::b"), (3, "app::main")]);
+        let mut snapshot = Snapshot::empty(SystemTime::UNIX_EPOCH);
+        snapshot.sites.push(Site::new(2, vec![1, 3]));
+        snapshot.sites.push(Site::new(3, vec![3, 1]));
+        let report = Report::from_parts(snapshot, symbols);
+        let (mut builder, mut strings) = (Builder::new(), Strings::new());
+        for site in &report.snapshot().sites {
+            builder.add(&report, site, &mut strings);
+        }
+        let stacks = builder.finish(&mut strings);
+        assert_eq!(stacks.nodes.up, [0, 1, 1, 3, 1]);
+        assert_eq!(stacks.nodes.back, [0, 0, 0, 1, 2]);
     }
 
     #[test]

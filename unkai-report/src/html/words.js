@@ -28,7 +28,9 @@ const signed = words => /^[−?]/.test(words) || words === "0" || words === "0 B
 
 function share(part, whole) {
   if (!(whole > 0) || !Number.isFinite(part)) return "";
-  return `${(part / whole * 100).toFixed(1).replace("-", "−")} %`;
+  const percent = part / whole * 100;
+  if (percent > 0 && percent < 0.05) return "< 0.1 %";
+  return `${percent.toFixed(1).replace("-", "−")} %`;
 }
 
 /** A power of two in nanoseconds, in one unit and few digits. */

@@ -110,11 +110,14 @@ fn change() -> Report {
         site.allocated.bytes *= came;
         site.allocated.blocks *= came;
         site.allocated.bytes_variance *= came;
+        site.lifetimes.buckets = site.lifetimes.buckets.map(|blocks| blocks * came);
         site.live.samples = (site.live.samples as f64 * part) as i64;
         site.allocated.samples = (site.allocated.samples as f64 * came) as i64;
     }
-    earlier.totals.allocated.bytes = earlier.totals.allocated.bytes / 100 * 97;
+    earlier.totals.allocated.bytes = earlier.totals.allocated.bytes / 1000 * 970;
+    earlier.totals.allocated.blocks = earlier.totals.allocated.blocks / 1000 * 970;
     earlier.totals.freed.bytes = earlier.totals.freed.bytes / 1000 * 971;
+    earlier.totals.freed.blocks = earlier.totals.freed.blocks / 1000 * 971;
     Report::from_parts(later.since(&earlier), symbols)
 }
 
