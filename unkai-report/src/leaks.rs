@@ -25,10 +25,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use unkai_core::{DurationHistogram, Estimate, Site, Snapshot, aside};
+use unkai_core::{DurationHistogram, Estimate, Snapshot, aside};
 
 use crate::report::Report;
-use crate::sites::{self, SiteLabel, add, add_durations};
+use crate::sites::{self, SiteGroup, add};
 use crate::units::{bytes, count, duration, plural, share};
 
 /// A site whose live blocks are old, or whose live bytes grow steadily.
@@ -125,48 +125,30 @@ impl<'a> History<'a> {
     }
 }
 
-/// All call stacks that end in the same line.
-#[derive(Default)]
-struct Group<'a> {
-    sites: Vec<&'a Site>,
-    live: Estimate,
-    lifetimes: DurationHistogram,
-    ages: DurationHistogram,
+/// The part of all blocks of a site that were freed.
+fn freed_share(group: &SiteGroup) -> f64 {
+    let freed = group.lifetimes.total().max(0.0);
+    freed / (freed + group.live.blocks.max(0.0))
 }
 
-fn groups(report: &Report) -> Vec<(SiteLabel, Group<'_>)> {
-    let mut groups: HashMap<SiteLabel, Group<'_>> = HashMap::new();
-    for site in &report.snapshot().sites {
-        let group = groups.entry(sites::label(report, site)).or_default();
-        group.sites.push(site);
-        add(&mut group.live, &site.live);
-        add_durations(&mut group.lifetimes, &site.lifetimes);
-        add_durations(&mut group.ages, &site.ages);
+fn suspect(report: &Report, group: SiteGroup, growth: Option<Growth>, reason: String) -> Suspect {
+    let mut site_ids: Vec<u32> = site_ids(report, &group).collect();
+    site_ids.sort_unstable();
+    Suspect {
+        name: group.label.name,
+        via: group.label.via,
+        place: group.label.place,
+        site_ids,
+        live: group.live,
+        median_age: group.ages.quantile(0.5),
+        growth,
+        reason,
     }
-    groups.into_iter().collect()
 }
 
-impl Group<'_> {
-    /// The part of all blocks that were freed.
-    fn freed_share(&self) -> f64 {
-        let freed = self.lifetimes.total().max(0.0);
-        freed / (freed + self.live.blocks.max(0.0))
-    }
-
-    fn suspect(&self, label: SiteLabel, growth: Option<Growth>, reason: String) -> Suspect {
-        let mut site_ids: Vec<u32> = self.sites.iter().map(|site| site.id).collect();
-        site_ids.sort_unstable();
-        Suspect {
-            name: label.name,
-            via: label.via,
-            place: label.place,
-            site_ids,
-            live: self.live,
-            median_age: self.ages.quantile(0.5),
-            growth,
-            reason,
-        }
-    }
+fn site_ids(report: &Report, group: &SiteGroup) -> impl Iterator<Item = u32> {
+    let sites = &report.snapshot().sites;
+    group.members.iter().map(|&member| sites[member].id)
 }
 
 /// Suspects by their growth.
@@ -182,11 +164,10 @@ fn growing(report: &Report, history: &History<'_>) -> Vec<Suspect> {
     }
     let whole = changes(history.snapshots[0], report.snapshot());
     let mut suspects = Vec::new();
-    for (label, group) in groups(report) {
+    for group in sites::groups(report) {
         let change = |of: &HashMap<u32, Estimate>| {
             let mut sum = Estimate::default();
-            let sites = group.sites.iter();
-            let parts = sites.filter_map(|site| of.get(&site.id));
+            let parts = site_ids(report, &group).filter_map(|site| of.get(&site));
             parts.for_each(|part| add(&mut sum, part));
             sum
         };
@@ -201,7 +182,7 @@ fn growing(report: &Report, history: &History<'_>) -> Vec<Suspect> {
         };
         if growth.is_sure(total.bytes_variance) && growth.is_steady() {
             let reason = growth.reason(&group, history.span);
-            suspects.push(group.suspect(label, Some(growth), reason));
+            suspects.push(suspect(report, group, Some(growth), reason));
         }
     }
     rank(&mut suspects, |suspect| {
@@ -226,7 +207,7 @@ impl Growth {
         self.rises * 4 >= self.steps * 3
     }
 
-    fn reason(&self, group: &Group<'_>, span: Duration) -> String {
+    fn reason(&self, group: &SiteGroup, span: Duration) -> String {
         let error = match self.error_95 {
             0.0 => String::new(),
             error => format!(" (± {})", bytes(error)),
@@ -236,7 +217,7 @@ impl Growth {
             (steps, 0) => format!(", in each of {} steps", count(steps as f64)),
             (steps, _) => format!(", in {} of {} steps", self.rises, count(steps as f64)),
         };
-        let freed = match group.freed_share() {
+        let freed = match freed_share(group) {
             0.0 => " None of its blocks was ever freed.".to_owned(),
             part if part <= FEW_FREED => {
                 format!(" Only {} of its blocks were ever freed.", share(part, 1.0))
@@ -254,12 +235,12 @@ fn accumulating(report: &Report) -> Vec<Suspect> {
     let snapshot = report.snapshot();
     let all: f64 = snapshot.sites.iter().map(|site| site.live.bytes).sum();
     let mut suspects = Vec::new();
-    for (label, group) in groups(report) {
+    for group in sites::groups(report) {
         let recent = younger(&group.ages, snapshot.uptime / 2) / group.ages.total();
         let enough =
             group.live.samples >= FEWEST_SAMPLES && group.live.bytes >= all * SMALLEST_SHARE;
         let all_the_time = (TOUCHED_SHARE..=1.0 - TOUCHED_SHARE).contains(&recent);
-        let freed = group.freed_share();
+        let freed = freed_share(&group);
         if snapshot.uptime >= SHORT_RUN && enough && all_the_time && freed <= FEW_FREED {
             let freed = match freed {
                 0.0 => "None of its blocks was ever freed".to_owned(),
@@ -270,7 +251,7 @@ fn accumulating(report: &Report) -> Vec<Suspect> {
                 "{freed}, and it allocates all the time: {recent} of those that are live came in the second half of the \
                  run."
             );
-            suspects.push(group.suspect(label, None, reason));
+            suspects.push(suspect(report, group, None, reason));
         }
     }
     rank(&mut suspects, |suspect| {

@@ -26,7 +26,8 @@ pub(crate) struct SiteLabel {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SiteGroup {
     pub(crate) label: SiteLabel,
-    pub(crate) stacks: usize,
+    /// Its call stacks: their places in the snapshot's list of sites.
+    pub(crate) members: Vec<usize>,
     pub(crate) allocated: Estimate,
     pub(crate) live: Estimate,
     pub(crate) at_peak: Estimate,
@@ -38,7 +39,7 @@ pub(crate) struct SiteGroup {
 pub(crate) fn groups(report: &Report) -> Vec<SiteGroup> {
     let mut groups: Vec<SiteGroup> = Vec::new();
     let mut by_label: HashMap<SiteLabel, usize> = HashMap::new();
-    for site in &report.snapshot().sites {
+    for (number, site) in report.snapshot().sites.iter().enumerate() {
         let label = label(report, site);
         let index = *by_label.entry(label).or_insert_with_key(|label| {
             groups.push(SiteGroup {
@@ -47,7 +48,7 @@ pub(crate) fn groups(report: &Report) -> Vec<SiteGroup> {
             });
             groups.len() - 1
         });
-        groups[index].add(site);
+        groups[index].add(number, site);
     }
     groups
 }
@@ -76,8 +77,8 @@ pub(crate) fn label(report: &Report, site: &Site) -> SiteLabel {
 }
 
 impl SiteGroup {
-    fn add(&mut self, site: &Site) {
-        self.stacks += 1;
+    fn add(&mut self, number: usize, site: &Site) {
+        self.members.push(number);
         add(&mut self.allocated, &site.allocated);
         add(&mut self.live, &site.live);
         add(&mut self.at_peak, &site.at_peak);
@@ -144,7 +145,7 @@ mod tests {
         let mut groups = groups(&report);
         groups.sort_by(|a, b| a.label.cmp(&b.label));
         assert_eq!(groups.len(), 2);
-        assert_eq!(groups[0].stacks, 2);
+        assert_eq!(groups[0].members, [0, 1]);
         assert_eq!(groups[0].live.bytes, 20.0);
         assert_eq!(groups[0].live.bytes_variance, 8.0);
         assert_eq!(groups[0].label.name, "my_app::add");

@@ -1,5 +1,7 @@
 use std::time::SystemTime;
 
+use unkai_core::Site;
+
 use super::*;
 use crate::symbols::Symbols;
 

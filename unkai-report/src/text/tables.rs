@@ -153,7 +153,7 @@ impl Table {
         let (top, rest) = ranked.split_at(ranked.len().min(options.top_sites));
         for group in top {
             self.write_row(self.of(group), whole, options, out)?;
-            write_label(&group.label, group.stacks, options, out)?;
+            write_label(&group.label, group.members.len(), options, out)?;
         }
         if !rest.is_empty() {
             let mut sum = Estimate::default();

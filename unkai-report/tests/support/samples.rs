@@ -454,3 +454,337 @@ fn spread(bucket: usize, blocks: f64) -> DurationHistogram {
     }
     histogram
 }
+
+/// A web shop under load: a runtime, many crates, a cache that grows, and call stacks as deep as real ones.
+pub(crate) fn web_shop() -> Report {
+    let registry =
+        |place: &str| format!("/home/ci/.cargo/registry/src/mirror-1949cf8c6b5b557f/{place}");
+    let runtime = [
+        "clone3".to_owned(),
+        "start_thread".to_owned(),
+        "std::thread::lifecycle::spawn_unchecked::{{closure}}".to_owned(),
+        "std::sys::backtrace::__rust_begin_short_backtrace".to_owned(),
+        "tokio::runtime::blocking::pool::Inner::run@".to_owned()
+            + &registry("tokio-1.40.0/src/runtime/blocking/pool.rs:513"),
+        "tokio::runtime::scheduler::multi_thread::worker::run@".to_owned()
+            + &registry("tokio-1.40.0/src/runtime/scheduler/multi_thread/worker.rs:489"),
+        "tokio::runtime::scheduler::multi_thread::worker::Context::run_task@".to_owned()
+            + &registry("tokio-1.40.0/src/runtime/scheduler/multi_thread/worker.rs:580"),
+        "tokio::runtime::task::raw::poll@".to_owned()
+            + &registry("tokio-1.40.0/src/runtime/task/raw.rs:271"),
+    ];
+    let runtime: Vec<&str> = runtime.iter().map(String::as_str).collect();
+    let connection = [
+        "hyper::proto::h1::dispatch::Dispatcher<D,Bs,I,T>::poll_catch@".to_owned()
+            + &registry("hyper-1.4.0/src/proto/h1/dispatch.rs:133"),
+        "axum::routing::route::RouteFuture<E>::poll@".to_owned()
+            + &registry("axum-0.7.7/src/routing/route.rs:156"),
+        "tower::util::oneshot::Oneshot<S,Req>::poll@".to_owned()
+            + &registry("tower-0.5.1/src/util/oneshot.rs:97"),
+    ];
+    let connection: Vec<&str> = connection.iter().map(String::as_str).collect();
+    let decode =
+        "serde_json::de::from_slice@".to_owned() + &registry("serde_json-1.0.128/src/de.rs:2651");
+    let visit = "<shop::catalog::Product as serde::de::Deserialize>::deserialize@src/catalog.rs:19";
+    let rows = "sqlx_core::query_as::QueryAs<DB,O,A>::fetch_all@".to_owned()
+        + &registry("sqlx-core-0.8.2/src/query_as.rs:118");
+    let stream = "sqlx_postgres::connection::stream::PgStream::recv@".to_owned()
+        + &registry("sqlx-postgres-0.8.2/src/connection/stream.rs:97");
+    let resize = "image::imageops::sample::resize@".to_owned()
+        + &registry("image-0.25.2/src/imageops/sample.rs:967");
+    let regex = "regex_automata::dfa::onepass::Builder::build@".to_owned()
+        + &registry("regex-automata-0.4.7/src/dfa/onepass.rs:495");
+    let regex_new = "regex::builders::string::RegexBuilder::build@".to_owned()
+        + &registry("regex-1.10.6/src/builders.rs:73");
+    let moka = "moka::sync::cache::Cache<K,V,S>::insert@".to_owned()
+        + &registry("moka-0.12.8/src/sync/cache.rs:1351");
+    let moka_table = "moka::cht::map::bucket::BucketArray<K,V>::with_length@".to_owned()
+        + &registry("moka-0.12.8/src/cht/map/bucket.rs:66");
+    let tls = "rustls::vecbuf::ChunkVecBuffer::append@".to_owned()
+        + &registry("rustls-0.23.13/src/vecbuf.rs:98");
+    let span = "tracing_subscriber::registry::sharded::Registry::new_span@".to_owned()
+        + &registry("tracing-subscriber-0.3.18/src/registry/sharded.rs:233");
+    let (push, with_capacity, clone) = (
+        "alloc::vec::Vec<T,A>::push",
+        "alloc::vec::Vec<T,A>::with_capacity",
+        "<alloc::string::String as core::clone::Clone>::clone",
+    );
+    let (insert, collect) = (
+        "std::collections::hash::map::HashMap<K,V,S,A>::insert",
+        "core::iter::traits::iterator::Iterator::collect",
+    );
+    let (btree, boxed, arc) = (
+        "alloc::collections::btree::map::BTreeMap<K,V,A>::insert",
+        "alloc::boxed::Box<T>::new",
+        "alloc::sync::Arc<T>::new",
+    );
+
+    let main = [
+        "_start",
+        "main",
+        "std::rt::lang_start",
+        "std::sys::backtrace::__rust_begin_short_backtrace",
+        "shop::main@src/main.rs:31",
+    ];
+    let startup =
+        |tail: &[&'static str]| [&main[..], &["shop::startup@src/main.rs:58"], tail].concat();
+    let mut program = Program::default();
+    let mut site =
+        |stack: Vec<&str>, size: f64, allocated: f64, live: f64, lived: usize, age: usize| {
+            program.site(
+                &stack,
+                Blocks {
+                    size,
+                    allocated,
+                    live,
+                    lived,
+                    age,
+                },
+            );
+        };
+    let mut load = startup(&[
+        "shop::catalog::Catalog::load@src/catalog.rs:77",
+        "core::iter::traits::iterator::Iterator::for_each",
+        "shop::catalog::Catalog::add@src/catalog.rs:112",
+    ]);
+    site(
+        [&load[..], &[clone]].concat(),
+        38.0,
+        4_200_000.0,
+        4_100_000.0,
+        14,
+        44,
+    );
+    site(
+        [
+            &load[..],
+            &["shop::catalog::Index::words@src/catalog.rs:163", collect],
+        ]
+        .concat(),
+        96.0,
+        1_400_000.0,
+        900_000.0,
+        16,
+        44,
+    );
+    site(
+        [
+            &load[..],
+            &[
+                "shop::catalog::Index::words@src/catalog.rs:170",
+                insert,
+                "hashbrown::raw::RawTable<T,A>::reserve_rehash",
+            ],
+        ]
+        .concat(),
+        12_582_912.0,
+        14.0,
+        5.0,
+        31,
+        44,
+    );
+    site(
+        [
+            &load[..],
+            &["shop::price::Tiers::from_row@src/price.rs:41", btree],
+        ]
+        .concat(),
+        192.0,
+        300_000.0,
+        280_000.0,
+        20,
+        44,
+    );
+    load.pop();
+    site(
+        [
+            &load[..],
+            &[
+                &decode,
+                visit,
+                "shop::catalog::Attributes::read@src/catalog.rs:240",
+                push,
+            ],
+        ]
+        .concat(),
+        320.0,
+        700_000.0,
+        110_000.0,
+        18,
+        44,
+    );
+    site(
+        startup(&["shop::rules::compile@src/rules.rs:12"])
+            .into_iter()
+            .chain([&*regex_new, &*regex, with_capacity])
+            .collect(),
+        65_536.0,
+        900.0,
+        850.0,
+        24,
+        44,
+    );
+    site(
+        startup(&[
+            "shop::config::read@src/config.rs:8",
+            "std::fs::read_to_string",
+        ]),
+        16_384.0,
+        12.0,
+        0.0,
+        23,
+        1 + 2,
+    );
+
+    let handlers = [
+        ("shop::api::product::show@src/api/product.rs:25", 1.0),
+        ("shop::api::product::list@src/api/product.rs:61", 3.0),
+        ("shop::api::cart::checkout@src/api/cart.rs:88", 0.4),
+        ("shop::api::search::search@src/api/search.rs:19", 2.0),
+    ];
+    for (handler, load) in handlers {
+        let request = |tail: &[&str]| -> Vec<String> {
+            let parts = [&runtime[..], &connection[..], &[handler], tail].concat();
+            parts.into_iter().map(str::to_owned).collect()
+        };
+        let mut site =
+            |stack: Vec<String>, size: f64, allocated: f64, live: f64, lived: usize, age: usize| {
+                site(
+                    stack.iter().map(String::as_str).collect(),
+                    size,
+                    (allocated * load).round(),
+                    (live * load).round(),
+                    lived,
+                    age,
+                );
+            };
+        site(
+            request(&[
+                "shop::store::Store::fetch@src/store.rs:52",
+                &rows,
+                &stream,
+                with_capacity,
+            ]),
+            8_192.0,
+            900_000.0,
+            210.0,
+            22,
+            21,
+        );
+        site(
+            request(&["shop::store::Store::fetch@src/store.rs:57", collect]),
+            1_280.0,
+            900_000.0,
+            420.0,
+            21,
+            21,
+        );
+        site(
+            request(&["shop::session::Session::open@src/session.rs:33", &moka, arc]),
+            1_536.0,
+            160_000.0,
+            31_000.0,
+            38,
+            40,
+        );
+        site(
+            request(&[
+                "shop::session::Session::open@src/session.rs:33",
+                &moka,
+                &moka_table,
+                boxed,
+            ]),
+            262_144.0,
+            60.0,
+            18.0,
+            36,
+            41,
+        );
+        site(
+            request(&[
+                "shop::view::render@src/view.rs:140",
+                "shop::view::Template::fill@src/view.rs:201",
+                "alloc::string::String::push_str",
+            ]),
+            4_096.0,
+            1_800_000.0,
+            160.0,
+            19,
+            19,
+        );
+        site(
+            request(&["shop::view::render@src/view.rs:148", &tls, with_capacity]),
+            16_384.0,
+            400_000.0,
+            90.0,
+            23,
+            24,
+        );
+        site(request(&[&span, boxed]), 512.0, 2_600_000.0, 800.0, 22, 22);
+    }
+    let thumbnails = [&runtime[..], &["shop::media::thumbnail@src/media.rs:44"]].concat();
+    site(
+        [&thumbnails[..], &[&*resize, "alloc::vec::from_elem"]].concat(),
+        786_432.0,
+        22_000.0,
+        11.0,
+        25,
+        25,
+    );
+    site(
+        [
+            &thumbnails[..],
+            &["shop::media::Cache::keep@src/media.rs:71", insert],
+        ]
+        .concat(),
+        24_576.0,
+        5_200.0,
+        1_450.0,
+        39,
+        42,
+    );
+    site(
+        vec!["clone", "?", "sqlite3_step", "sqlite3MemMalloc"],
+        2_048.0,
+        80_000.0,
+        3_000.0,
+        24,
+        41,
+    );
+    site(
+        vec![
+            "clone3",
+            "start_thread",
+            "std::sys::backtrace::__rust_begin_short_backtrace",
+            "shop::metrics::collect@src/metrics.rs:15",
+            "shop::metrics::History::push@src/metrics.rs:48",
+            "alloc::collections::vec_deque::VecDeque<T,A>::push_back",
+        ],
+        4_194_304.0,
+        9.0,
+        1.0,
+        34,
+        43,
+    );
+
+    let (mut snapshot, symbols) = program.report();
+    let sum = |value: fn(&Site) -> f64| snapshot.sites.iter().map(value).sum::<f64>() as u64;
+    // Exact totals, a little beside the estimates.
+    let exact = |estimate: u64| estimate / 1000 * 1003 + 7;
+    let (allocated, live) = (
+        exact(sum(|site| site.allocated.bytes)),
+        exact(sum(|site| site.live.bytes)),
+    );
+    let (blocks, live_blocks) = (
+        exact(sum(|site| site.allocated.blocks)),
+        exact(sum(|site| site.live.blocks)),
+    );
+    snapshot.totals.peak_live_bytes = exact(sum(|site| site.at_peak.bytes));
+    snapshot.totals.peak_error_bytes = 1_048_576;
+    snapshot.totals.allocated.bytes = allocated;
+    snapshot.totals.allocated.blocks = blocks;
+    snapshot.totals.freed.bytes = allocated - live;
+    snapshot.totals.freed.blocks = blocks - live_blocks;
+    snapshot.resident_bytes = Some(live / 2 * 3);
+    Report::from_parts(snapshot, symbols).with_modules(modules())
+}

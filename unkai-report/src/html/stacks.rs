@@ -1,0 +1,481 @@
+//! The call stacks of all sites as numbers: a trie of places in functions, and the names that these numbers stand for.
+//!
+//! Stacks share their outer parts and functions share their names, so each is written once. Lists of numbers take the
+//! place of lists of objects: tens of thousands of call stacks stay a few megabytes, and are read in a moment.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use serde::Serialize;
+use unkai_core::Site;
+
+use crate::names::standard_crate_of_file;
+use crate::path::FunctionPath;
+use crate::report::Report;
+use crate::shown::{Step, shown_path};
+use crate::symbols::Function;
+
+/// Each distinct string once; 0 is the empty one.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub(super) struct Strings {
+    list: Vec<String>,
+    #[serde(skip)]
+    known: HashMap<String, u32>,
+}
+
+/// Functions in the order of their names, as lists of the same length, and what of their short names cannot be derived.
+#[derive(Default, Serialize)]
+struct Functions {
+    /// How many UTF-16 units a name has in common with the one before it, as scripts count, and what follows.
+    shared: Vec<usize>,
+    rest: Vec<String>,
+    /// How much greater the number of the home is than that of the function before.
+    home_step: Vec<i64>,
+    short: Exceptions,
+    brief: Exceptions,
+}
+
+/// Where functions stand: a file, and a crate in it. Lists of the same length.
+#[derive(Default, Serialize)]
+struct Homes {
+    /// Numbers of strings, as is the next one.
+    file: Vec<u32>,
+    #[serde(rename = "crate")]
+    krate: Vec<u32>,
+    kind: Vec<Kind>,
+}
+
+/// Pairs of a function and the number of a string.
+#[derive(Default, Serialize)]
+struct Exceptions {
+    function: Vec<u32>,
+    string: Vec<u32>,
+}
+
+/// A function as it is found.
+struct Found {
+    name: String,
+    short: String,
+    brief: String,
+    home: u32,
+}
+
+/// Whose a function is, for its colour.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(into = "u8")]
+enum Kind {
+    Program,
+    Dependency,
+    Library,
+    Unknown,
+}
+
+/// Places in functions.
+#[derive(Default, Serialize)]
+struct Frames {
+    function: Vec<u32>,
+    /// 0 if it is not known.
+    line: Vec<u32>,
+}
+
+/// The stacks, from the outermost function inwards. Node 0 is where all begin, and no place.
+#[derive(Serialize)]
+struct Nodes {
+    /// How far before the node its parent stands.
+    up: Vec<u32>,
+    /// How far its frame stands before the next that no node had yet: 0 for that one.
+    back: Vec<u32>,
+}
+
+/// The stacks of a report.
+#[derive(Serialize)]
+pub(super) struct Stacks {
+    homes: Homes,
+    functions: Functions,
+    frames: Frames,
+    nodes: Nodes,
+    #[serde(skip)]
+    by_short_name: HashMap<String, u32>,
+}
+
+/// Finds the numbers while stacks are added.
+pub(super) struct Builder<'a> {
+    homes: Homes,
+    found: Vec<Found>,
+    frames: Frames,
+    nodes: Nodes,
+    known_homes: HashMap<(u32, u32, Kind), u32>,
+    known_functions: HashMap<Key<'a>, u32>,
+    known_frames: HashMap<(u32, u32), u32>,
+    known_nodes: HashMap<(u32, u32), u32>,
+    /// The first frame that no node has.
+    unused: u32,
+}
+
+/// What tells two functions apart. Of a function with a name that is its place in the table of symbols.
+#[derive(PartialEq, Eq, Hash)]
+enum Key<'a> {
+    Function(*const Function),
+    Name(Cow<'a, str>),
+}
+
+impl From<Kind> for u8 {
+    fn from(kind: Kind) -> Self {
+        kind as Self
+    }
+}
+
+impl Strings {
+    pub(super) fn new() -> Self {
+        Self {
+            list: vec![String::new()],
+            known: HashMap::from([(String::new(), 0)]),
+        }
+    }
+
+    /// The number of `string`.
+    pub(super) fn add(&mut self, string: &str) -> u32 {
+        if let Some(&known) = self.known.get(string) {
+            return known;
+        }
+        let number = index(self.list.len());
+        self.list.push(string.to_owned());
+        self.known.insert(string.to_owned(), number);
+        number
+    }
+}
+
+impl<'a> Builder<'a> {
+    pub(super) fn new() -> Self {
+        Self {
+            homes: Homes::default(),
+            found: Vec::new(),
+            frames: Frames::default(),
+            nodes: Nodes {
+                up: vec![0],
+                back: vec![0],
+            },
+            known_homes: HashMap::new(),
+            known_functions: HashMap::new(),
+            known_frames: HashMap::new(),
+            known_nodes: HashMap::new(),
+            unused: 0,
+        }
+    }
+
+    /// The node at which the stack of `site` ends.
+    pub(super) fn add(&mut self, report: &'a Report, site: &Site, strings: &mut Strings) -> u32 {
+        let frames = report.call_stack(site);
+        let mut node = 0;
+        for step in shown_path(site, &frames) {
+            let function = self.function(&step, strings);
+            let line = match &step {
+                Step::Frame(frame) => frame.line.unwrap_or(0),
+                Step::Mark(_) => 0,
+            };
+            let frame = self.frame(function, line);
+            node = self.child(node, frame);
+        }
+        node
+    }
+
+    pub(super) fn finish(mut self, strings: &mut Strings) -> Stacks {
+        let mut order: Vec<u32> = (0..index(self.found.len())).collect();
+        let found = |number: &u32| &self.found[*number as usize];
+        // Neighbours in this order have much in common.
+        order.sort_by(|a, b| found(a).name.cmp(&found(b).name).then(a.cmp(b)));
+        let mut places = vec![0; order.len()];
+        for (place, &number) in (0..).zip(&order) {
+            places[number as usize] = place;
+        }
+        let mut functions = Functions::default();
+        let mut by_short_name = HashMap::new();
+        let mut before = ("", 0);
+        for (place, function) in (0..).zip(order.iter().map(found)) {
+            functions.push(place, function, before, strings);
+            by_short_name.insert(function.short.clone(), place);
+            before = (&function.name, function.home);
+        }
+        for function in &mut self.frames.function {
+            *function = places[*function as usize];
+        }
+        Stacks {
+            homes: self.homes,
+            functions,
+            frames: self.frames,
+            nodes: self.nodes,
+            by_short_name,
+        }
+    }
+
+    fn function(&mut self, step: &Step<'_, 'a>, strings: &mut Strings) -> u32 {
+        let named = match step {
+            Step::Frame(frame) => frame.function,
+            Step::Mark(_) => None,
+        };
+        let key = match named {
+            Some(function) => Key::Function(function),
+            None => Key::Name(step.name()),
+        };
+        if let Some(&known) = self.known_functions.get(&key) {
+            return known;
+        }
+        let (name, short) = (step.name(), step.short_name());
+        let (brief, krate, kind) = match named {
+            Some(function) => {
+                let path = FunctionPath::parse(&name);
+                let (krate, kind) = owner(&path, function);
+                (path.brief(), krate, kind)
+            }
+            None => (short.to_string(), "", Kind::Unknown),
+        };
+        let file = named.and_then(Function::file).unwrap_or_default();
+        let home = self.home(strings.add(file), strings.add(krate), kind);
+        let number = index(self.found.len());
+        self.known_functions.insert(key, number);
+        self.found.push(Found {
+            name: name.to_string(),
+            short: short.to_string(),
+            brief,
+            home,
+        });
+        number
+    }
+
+    fn home(&mut self, file: u32, krate: u32, kind: Kind) -> u32 {
+        let homes = &mut self.homes;
+        let home = self.known_homes.entry((file, krate, kind));
+        *home.or_insert_with(|| {
+            homes.file.push(file);
+            homes.krate.push(krate);
+            homes.kind.push(kind);
+            index(homes.kind.len() - 1)
+        })
+    }
+
+    fn frame(&mut self, function: u32, line: u32) -> u32 {
+        let frames = &mut self.frames;
+        *self
+            .known_frames
+            .entry((function, line))
+            .or_insert_with(|| {
+                frames.function.push(function);
+                frames.line.push(line);
+                index(frames.line.len() - 1)
+            })
+    }
+
+    /// The node for `frame` below `parent`.
+    fn child(&mut self, parent: u32, frame: u32) -> u32 {
+        let nodes = &mut self.nodes;
+        let unused = &mut self.unused;
+        *self.known_nodes.entry((parent, frame)).or_insert_with(|| {
+            let node = index(nodes.up.len());
+            nodes.up.push(node - parent);
+            nodes.back.push(*unused - frame);
+            *unused = (*unused).max(frame + 1);
+            node
+        })
+    }
+}
+
+impl Stacks {
+    /// The function with this short name.
+    pub(super) fn function(&self, short_name: &str) -> Option<u32> {
+        self.by_short_name.get(short_name).copied()
+    }
+}
+
+impl Functions {
+    fn push(
+        &mut self,
+        place: u32,
+        function: &Found,
+        (before, home_before): (&str, u32),
+        strings: &mut Strings,
+    ) {
+        let common = before.bytes().zip(function.name.bytes());
+        let mut shared = common.take_while(|(a, b)| a == b).count();
+        while !function.name.is_char_boundary(shared) {
+            shared -= 1;
+        }
+        self.shared.push(before[..shared].encode_utf16().count());
+        self.rest.push(function.name[shared..].to_owned());
+        let step = i64::from(function.home) - i64::from(home_before);
+        self.home_step.push(step);
+        if function.short != without_generics(&function.name) {
+            self.short.push(place, strings.add(&function.short));
+        }
+        if function.brief != last_two(&function.short) {
+            self.brief.push(place, strings.add(&function.brief));
+        }
+    }
+}
+
+impl Exceptions {
+    fn push(&mut self, function: u32, string: u32) {
+        self.function.push(function);
+        self.string.push(string);
+    }
+}
+
+/// What the script takes for the short name of a function if it is not told.
+fn without_generics(name: &str) -> String {
+    let mut short = String::with_capacity(name.len());
+    let mut depth = 0_usize;
+    for character in name.chars() {
+        match character {
+            '<' => depth += 1,
+            '>' => depth = depth.saturating_sub(1),
+            _ if depth == 0 => short.push(character),
+            _ => {}
+        }
+    }
+    short
+}
+
+/// What the script takes for the brief name of a function if it is not told.
+fn last_two(short: &str) -> &str {
+    let behind = |end: usize| short[..end].rfind("::");
+    match behind(short.len()).and_then(behind) {
+        Some(at) => &short[at + 2..],
+        None => short,
+    }
+}
+
+/// The crate of a function, and whose crate that is.
+fn owner<'a>(path: &FunctionPath<'a>, function: &Function) -> (&'a str, Kind) {
+    let of_file = function.file().and_then(standard_crate_of_file);
+    let krate = of_file.or_else(|| path.krate()).unwrap_or_default();
+    let fetched = |file: &str| FETCHED.iter().any(|folder| file.contains(folder));
+    let kind = match function.file() {
+        _ if !function.origin().is_program() => Kind::Library,
+        // Functions of C have no path.
+        _ if krate.is_empty() => Kind::Unknown,
+        Some(file) if fetched(file) => Kind::Dependency,
+        _ => Kind::Program,
+    };
+    (krate, kind)
+}
+
+/// No list of a report is that long: four billion entries do not fit in memory.
+fn index(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+/// Folders in which Cargo keeps what it has fetched.
+const FETCHED: [&str; 4] = [
+    "/registry/src/",
+    "\\registry\\src\\",
+    "/git/checkouts/",
+    "\\git\\checkouts\\",
+];
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use unkai_core::Snapshot;
+
+    use super::*;
+    use crate::symbols::{SourceFunction, Symbols};
+
+    #[test]
+    fn shared_outer_parts_and_names_are_written_once() {
+        let symbols = Symbols::of_names([(1, "app::a"), (2, "app::b"), (3, "app::main")]);
+        let mut snapshot = Snapshot::empty(SystemTime::UNIX_EPOCH);
+        for (id, stack) in [[1, 3], [2, 3], [9, 3], [1, 3]].into_iter().enumerate() {
+            snapshot
+                .sites
+                .push(Site::new(id as u32 + 2, stack.to_vec()));
+        }
+        let report = Report::from_parts(snapshot, symbols);
+        let (mut builder, mut strings) = (Builder::new(), Strings::new());
+        let sites = &report.snapshot().sites;
+        let ends: Vec<u32> = sites
+            .iter()
+            .map(|site| builder.add(&report, site, &mut strings))
+            .collect();
+        let stacks = builder.finish(&mut strings);
+        assert_eq!(ends, [2, 3, 4, 2]);
+        assert_eq!(stacks.nodes.up, [0, 1, 1, 2, 3]);
+        assert_eq!(stacks.nodes.back, [0, 0, 0, 0, 0]);
+        assert_eq!(stacks.frames.function, [3, 1, 2, 0]);
+        assert_eq!(stacks.functions.shared, [0, 0, 5, 5]);
+        assert_eq!(stacks.functions.rest, ["0x9", "app::a", "b", "main"]);
+    }
+
+    #[test]
+    fn short_names_are_written_where_the_script_could_not_derive_them() {
+        let symbols = Symbols::of_names([
+            (1, "app::Map<K,V>::insert::<u8>"),
+            (2, "<app::It as core::iter::Iterator>::next"),
+            (3, "app::ünï"),
+            (4, "app::ünö"),
+        ]);
+        let mut snapshot = Snapshot::empty(SystemTime::UNIX_EPOCH);
+        snapshot.sites.push(Site::new(2, vec![1, 2, 3, 4]));
+        let report = Report::from_parts(snapshot, symbols);
+        let (mut builder, mut strings) = (Builder::new(), Strings::new());
+        builder.add(&report, &report.snapshot().sites[0], &mut strings);
+        let functions = builder.finish(&mut strings).functions;
+        assert_eq!(functions.short.function, [0]);
+        let short = functions.short.string[0] as usize;
+        assert_eq!(strings.list[short], "<app::It as Iterator>::next");
+        assert_eq!(last_two("app::Map::insert"), "Map::insert");
+        assert_eq!(last_two("main"), "main");
+        // Letters of two bytes are one unit for a script, and are not torn apart.
+        assert_eq!(functions.shared, [0, 0, 5, 7]);
+        assert_eq!(functions.rest[3], "ö");
+    }
+
+    #[test]
+    fn a_frame_that_was_met_before_is_found_behind_the_next_new_one() {
+        let symbols = Symbols::of_names([(1, "app::a"), (2, "app::b"), (3, "app::main")]);
+        let mut snapshot = Snapshot::empty(SystemTime::UNIX_EPOCH);
+        snapshot.sites.push(Site::new(2, vec![1, 3]));
+        snapshot.sites.push(Site::new(3, vec![3, 1]));
+        let report = Report::from_parts(snapshot, symbols);
+        let (mut builder, mut strings) = (Builder::new(), Strings::new());
+        for site in &report.snapshot().sites {
+            builder.add(&report, site, &mut strings);
+        }
+        let stacks = builder.finish(&mut strings);
+        assert_eq!(stacks.nodes.up, [0, 1, 1, 3, 1]);
+        assert_eq!(stacks.nodes.back, [0, 0, 0, 1, 2]);
+    }
+
+    #[test]
+    fn a_function_belongs_to_the_program_a_dependency_or_the_standard_library() {
+        let cases = [
+            ("app::main", "src/main.rs", "app", Kind::Program),
+            (
+                "hyper::body::read",
+                "/home/me/.cargo/registry/src/index-1949/hyper-1.4.0/src/body.rs",
+                "hyper",
+                Kind::Dependency,
+            ),
+            (
+                "<app::It as core::iter::Iterator>::collect",
+                "/rustc/5980/library/core/src/iter/traits/iterator.rs",
+                "core",
+                Kind::Library,
+            ),
+            ("alloc::vec::Vec<T,A>::push", "", "alloc", Kind::Library),
+            ("sqlite3_step", "", "", Kind::Unknown),
+        ];
+        for (name, file, krate, kind) in cases {
+            let mut symbols = Symbols::new();
+            let function = SourceFunction {
+                name: name.to_owned(),
+                file: Some(file.to_owned()).filter(|file| !file.is_empty()),
+                line: None,
+            };
+            symbols.insert(1, &[function]);
+            let path = FunctionPath::parse(name);
+            let (found, found_kind) = owner(&path, &symbols.functions()[0]);
+            assert_eq!((found, found_kind as u8), (krate, kind as u8), "{name}");
+        }
+    }
+}
