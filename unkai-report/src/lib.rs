@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | [`text`] | people, in a terminal | |
 //! | [`folded`] | flame graph tools | |
+//! | [`pprof`] (feature `pprof`) | `go tool pprof`, and servers that keep profiles | |
 //! | [`json`] (feature `json`, on by default) | programs, and other machines | [`json::read`] |
 //! | [`scopes`] | trees of scopes, which need no names: text, JSON, and metrics (feature `prometheus`) | [`scopes::json::read`] |
 //!

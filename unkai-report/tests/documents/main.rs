@@ -3,6 +3,8 @@
 mod golden;
 #[cfg(feature = "json")]
 mod json;
+#[cfg(feature = "pprof")]
+mod pprof;
 #[path = "../support/samples.rs"]
 mod samples;
 mod scopes;
