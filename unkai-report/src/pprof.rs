@@ -26,9 +26,11 @@
 //! A report with names is complete: no other file is needed to read it. Functions have their short name, and as system
 //! name the one in the binary. Frames of the allocator and of the runtime are left out, as in the text report.
 //!
-//! A report without names holds all frames as addresses, and the modules with their build ids. `go tool pprof` names them
-//! by the files of the modules where these are (or below `PPROF_BINARY_PATH`), with `addr2line` of binutils; servers, by
-//! the debug information that was uploaded to them. It asks these readers to leave out the allocator's frames then.
+//! A report without names holds all frames as addresses, and the modules with their build ids. pprof names them by the
+//! files of the modules where these are (or below `PPROF_BINARY_PATH`), if it is the one of `go install
+//! github.com/google/pprof@latest`, which asks binutils or LLVM; `go tool pprof` understands Go's own debug information
+//! only, and may show wrong names. Servers name them by the debug information that was uploaded to them. The profile asks
+//! all of them to leave out the allocator's frames then.
 //!
 //! An address is that of the call, one byte before the return address: the format wants one within the instruction, and
 //! no reader subtracts anything.

@@ -41,7 +41,8 @@ impl Tables {
                 memory_start: module.start,
                 memory_limit: module.end,
                 file_offset: module.file_offset,
-                filename: tables.string(&module.path),
+                // pprof writes it into the source of a graph as it is.
+                filename: tables.string(&module.path.replace('"', "'")),
                 build_id: tables.string(&build_id),
                 ..Mapping::default()
             };
