@@ -130,7 +130,8 @@ impl Default for Options {
 /// Those of `out`.
 ///
 /// # Cost
-/// The whole profile is built in memory first: about 200 bytes for each distinct frame, and 8 for each frame of a stack.
+/// The whole profile is built and encoded in memory first: some hundred bytes for each distinct function and place, and
+/// some ten for each frame of a stack.
 ///
 /// ```
 /// use std::time::SystemTime;
@@ -177,9 +178,10 @@ fn profile(report: &Report, options: &Options) -> Profile {
         .filter(|value| values.contains(value))
         .unwrap_or_default();
     let default_sample_type = tables.string(values::name(default_value));
-    let drop_frames = match report.symbols().is_empty() && !options.whole_stacks {
-        true => tables.string(ALLOCATOR_FRAMES),
-        false => 0,
+    let drop_frames = if report.symbols().is_empty() && !options.whole_stacks {
+        tables.string(ALLOCATOR_FRAMES)
+    } else {
+        0
     };
     let comment = comments::of(report)
         .iter()

@@ -24,9 +24,10 @@ pub(super) fn of(report: &Report, whole_stacks: bool, tables: &mut Tables) -> Ve
     let mut by_stack: HashMap<Vec<u64>, usize> = HashMap::new();
     for site in &report.snapshot().sites {
         let frames = report.call_stack(site);
-        let kept = match whole_stacks {
-            true => &frames[..],
-            false => &frames[trim(&frames)],
+        let kept = if whole_stacks {
+            &frames[..]
+        } else {
+            &frames[trim(&frames)]
         };
         let stack = tables.stack(path(site, kept));
         let index = *by_stack.entry(stack).or_insert_with_key(|stack| {
@@ -45,12 +46,13 @@ impl Row {
     /// The average size of the row's blocks in bytes; `None` if that is not known, or rounds to 0.
     pub(super) fn block_size(&self) -> Option<i64> {
         let [allocated_blocks, allocated, live_blocks, live, ..] = self.values;
-        let size = match allocated_blocks > 0.0 {
-            true => allocated / allocated_blocks,
-            false => live / live_blocks,
+        let size = if allocated_blocks > 0.0 {
+            allocated / allocated_blocks
+        } else {
+            live / live_blocks
         };
         let size = size.round();
-        // Nor is what is no number.
+        // What is not a number is not at least 1 either.
         (size >= 1.0).then_some(size as i64)
     }
 

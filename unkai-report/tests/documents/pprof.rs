@@ -132,6 +132,8 @@ fn hostile_names_stay_strings_of_one_line() {
         );
     }
     assert_eq!(profile.totals()[3], profile.live_bytes_of("my_app::main"));
+    let file = profile.string(profile.0.mapping[0].filename);
+    assert!(file.contains("'own'") && !file.contains('"'), "{file}");
 }
 
 #[test]
