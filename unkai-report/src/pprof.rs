@@ -37,9 +37,9 @@
 //!
 //! # Servers
 //! Parca, Grafana Alloy and Pyroscope fetch `/debug/pprof/allocs` by default, and tell a profile apart by its sample
-//! types and its period type; both are always the same here, whatever the sampling. They take differences of `alloc_*`
-//! themselves, so give them plain snapshots, unless a request asks for `?seconds=`: then it wants a difference. For
-//! `allocs`, set [`Options::default_value`] to [`Value::AllocatedBytes`], as Go does.
+//! types and its period type; these do not change with the sampling. They take differences of `alloc_*` themselves, so
+//! give them plain snapshots, unless a request asks for `?seconds=`: then it wants a difference. For `allocs`, set
+//! [`Options::default_value`] to [`Value::AllocatedBytes`], as Go does.
 
 mod comments;
 mod proto;
