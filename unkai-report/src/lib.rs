@@ -10,6 +10,7 @@
 //! | [`flamegraph`] (feature `flamegraph`) | people, in a browser: flame graphs as SVG | |
 //! | [`dhat`] (feature `json`) | DHAT's viewer and the Firefox Profiler | |
 //! | [`speedscope`] (feature `json`) | speedscope | |
+//! | [`pprof`] (feature `pprof`) | `go tool pprof`, and servers that keep profiles | |
 //! | [`json`] (feature `json`, on by default) | programs, and other machines | [`json::read`] |
 //! | [`scopes`] | trees of scopes, which need no names: text, JSON, and metrics (feature `prometheus`) | [`scopes::json::read`] |
 //!

@@ -43,7 +43,14 @@ pub(crate) fn shown_path<'f, 'a>(
     site: &Site,
     frames: &'f [Frame<'a>],
 ) -> impl Iterator<Item = Step<'f, 'a>> {
-    let kept = &frames[trim(frames)];
+    path(site, &frames[trim(frames)])
+}
+
+/// Like [`shown_path`], from the frames that were `kept` of the stack.
+pub(crate) fn path<'f, 'a>(
+    site: &Site,
+    kept: &'f [Frame<'a>],
+) -> impl Iterator<Item = Step<'f, 'a>> {
     let outer = (site.truncated && !kept.is_empty()).then_some(OUTER_MISSING);
     let alone = kept.is_empty().then(|| stand_in(site));
     let inner = (site.prefix_only && !kept.is_empty()).then_some(INNER_MISSING);

@@ -8,6 +8,8 @@ mod folded;
 mod golden;
 #[cfg(feature = "json")]
 mod json;
+#[cfg(feature = "pprof")]
+mod pprof;
 #[path = "../support/samples.rs"]
 mod samples;
 mod scopes;

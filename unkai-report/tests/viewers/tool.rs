@@ -11,6 +11,10 @@ use libtest_mimic::{Failed, Trial};
 pub(crate) enum Tool {
     /// `go tool pprof`.
     Go,
+    /// `dot`, which draws graphs.
+    Graphviz,
+    /// `addr2line` and others, which name addresses.
+    Binutils,
     /// Chromium, node, and the packages of `browser/package.json`.
     Browser,
     /// DHAT's viewer, a page that comes with valgrind.
@@ -24,6 +28,8 @@ impl Tool {
     fn missing(self) -> Option<&'static str> {
         match self {
             Self::Go => (!runs("go", ["version"])).then_some("go"),
+            Self::Graphviz => (!runs("dot", ["-V"])).then_some("dot"),
+            Self::Binutils => (!runs("addr2line", ["--version"])).then_some("addr2line"),
             Self::Browser if !runs("node", ["--version"]) => Some("node"),
             Self::Browser if chromium().is_none() => Some("chromium"),
             Self::Browser => (!browser_folder().join("node_modules").is_dir())
@@ -53,9 +59,13 @@ pub(crate) fn output<S: AsRef<OsStr>>(
     program: impl AsRef<OsStr>,
     arguments: impl IntoIterator<Item = S>,
 ) -> Result<String, Failed> {
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null());
+    output_of(Command::new(program).args(arguments))
+}
+
+/// Like [`output`], for a command that needs more than arguments.
+pub(crate) fn output_of(command: &mut Command) -> Result<String, Failed> {
     let output = command
+        .stdin(Stdio::null())
         .output()
         .map_err(|error| format!("{command:?}: {error}"))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
