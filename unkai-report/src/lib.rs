@@ -8,6 +8,7 @@
 //! | [`text`] | people, in a terminal | |
 //! | [`folded`] | flame graph tools | |
 //! | [`json`] (feature `json`, on by default) | programs, and other machines | [`json::read`] |
+//! | `prometheus` (feature `prometheus`) | Prometheus and whatever else reads OpenMetrics; also for a registry of your own | |
 //! | [`scopes`] | trees of scopes, which need no names: text, JSON, and metrics (feature `prometheus`) | [`scopes::json::read`] |
 //!
 //! ```
@@ -41,6 +42,8 @@
 #![forbid(unsafe_code)]
 
 mod brackets;
+#[cfg(feature = "prometheus")]
+mod metrics;
 mod modules;
 mod names;
 mod origin;
