@@ -1,6 +1,6 @@
 //! A heap profile as metrics for Prometheus, in the text format of OpenMetrics.
 //!
-//! [`write`] makes the text of one report. [`HeapCollector`] is for a program that has metrics of its own: it joins a
+//! [`write`](fn@write) makes the text of one report. [`HeapCollector`] is for a program that has metrics of its own: it joins a
 //! [`Registry`](prometheus_client::registry::Registry) of the `prometheus-client` crate, beside those and beside the
 //! [`ScopesCollector`](crate::scopes::prometheus::ScopesCollector), and gives the state at each scrape.
 //!
@@ -71,8 +71,8 @@ use std::io;
 
 pub use self::collector::HeapCollector;
 use self::heap::Heap;
+use crate::metrics;
 pub use crate::metrics::CONTENT_TYPE;
-use crate::metrics::write as write_document;
 use crate::report::Report;
 
 /// Which metrics to write.
@@ -144,5 +144,5 @@ pub fn write(report: &Report, options: &Options, out: &mut impl io::Write) -> io
         let why = "a difference of two snapshots has no counters: metrics are written of a plain snapshot";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
     }
-    write_document(Heap::of(report, options.top_sites), options.end, out)
+    metrics::write(Heap::of(report, options.top_sites), options.end, out)
 }

@@ -1,5 +1,8 @@
 //! A tree of scopes as metrics for Prometheus, in the text format of OpenMetrics.
 //!
+//! [`write`](fn@write) makes the text of one snapshot; [`ScopesCollector`] joins a registry of the program's own, where the
+//! [`HeapCollector`](crate::prometheus::HeapCollector) may be as well.
+//!
 //! | metric | is |
 //! |---|---|
 //! | `unkai_scope_used_bytes` | bytes in use, here and below |
@@ -39,7 +42,7 @@ use prometheus_client::registry::Unit;
 use unkai_core::{ScopeSnapshot, TreeSnapshot};
 
 pub use crate::metrics::CONTENT_TYPE;
-use crate::metrics::{Metric, Number, write as write_document};
+use crate::metrics::{self, Metric, Number};
 
 /// How to write metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +99,7 @@ pub fn write(
     options: &Options,
     out: &mut impl io::Write,
 ) -> io::Result<()> {
-    write_document(Paths::of(snapshot.scopes()), options.end, out)
+    metrics::write(Paths::of(snapshot.scopes()), options.end, out)
 }
 
 /// The metrics of a tree for a [`Registry`](prometheus_client::registry::Registry) of the program's own: they are
@@ -344,7 +347,7 @@ mod tests {
         let twice = |bytes: usize| (bytes as u64).saturating_mul(2);
         let mut text = Vec::new();
         let paths = Paths::of(&[numbers.clone(), numbers]);
-        write_document(paths, true, &mut text).expect("a Vec takes it");
+        metrics::write(paths, true, &mut text).expect("a Vec takes it");
         let text = String::from_utf8_lossy(&text);
         for (name, value) in [
             ("used_bytes", twice(usize::MAX).to_string()),

@@ -10,14 +10,6 @@ pub(crate) struct Series {
     pub(crate) value: f64,
 }
 
-impl Series {
-    /// The value of a label; an empty one is none.
-    pub(crate) fn label(&self, name: &str) -> &str {
-        let label = self.labels.iter().find(|label| label.0 == name);
-        label.map_or("", |label| &label.1)
-    }
-}
-
 /// The series of a whole document. Panics, with the line, at whatever is not right.
 pub(crate) fn read(document: &str) -> Vec<Series> {
     let body = document.strip_suffix("# EOF\n").expect("an end");
