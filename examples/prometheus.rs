@@ -238,12 +238,12 @@ impl Arguments {
     }
 }
 
-// The page has about 140 series. Some of them:
+// The page has about 80 series. Some of them:
 //
-// unkai_live_bytes 33743621
-// unkai_site_live_bytes{function="prometheus::Service::load_documents",place="examples/prometheus.rs:128"} 33529110.3
-// unkai_site_live_error_bytes{function="prometheus::Service::load_documents",place="examples/prometheus.rs:128"} 2890613.2
-// unkai_scope_used_bytes{scope="process/cache"} 3932672
-// unkai_scope_refused_total{scope="process/cache"} 3
-// example_documents_bytes 33816576
-// example_cache_bytes 3932672
+// unkai_live_bytes 15474183
+// unkai_site_live_bytes{function="prometheus::Service::load_documents",place="…/examples/prometheus.rs:125"} 12049098.68359375
+// unkai_site_live_error_bytes{function="prometheus::Service::load_documents",place="…/examples/prometheus.rs:125"} 1710321.4190753964
+// unkai_scope_used_bytes{scope="process/cache"} 2621952
+// unkai_scope_refused_total{scope="process/cache"} 1
+// example_documents_bytes 12845056
+// example_cache_bytes 2621952
