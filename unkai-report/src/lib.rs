@@ -12,6 +12,7 @@
 //! | [`speedscope`] (feature `json`) | speedscope | |
 //! | [`pprof`] (feature `pprof`) | `go tool pprof`, and servers that keep profiles | |
 //! | [`json`] (feature `json`, on by default) | programs, and other machines | [`json::read`] |
+//! | `prometheus` (feature `prometheus`) | Prometheus and whatever else reads OpenMetrics; also for a registry of your own | |
 //! | [`scopes`] | trees of scopes, which need no names: text, JSON, and metrics (feature `prometheus`) | [`scopes::json::read`] |
 //!
 //! ```
@@ -46,6 +47,8 @@
 #![forbid(unsafe_code)]
 
 mod brackets;
+#[cfg(feature = "prometheus")]
+mod metrics;
 mod modules;
 mod names;
 #[cfg(feature = "json")]

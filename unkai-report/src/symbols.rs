@@ -113,8 +113,8 @@ impl Symbols {
     /// so it must not be called from within an allocation. Where that is too much, keep addresses and name them
     /// elsewhere: [`Report::without_names`](crate::Report::without_names).
     pub fn resolve(return_addresses: impl IntoIterator<Item = u64>) -> Self {
-        let symbols = Self::resolve_with(return_addresses, functions_in_this_process);
-        backtrace::clear_symbol_cache();
+        let mut symbols = Self::new();
+        symbols.learn(return_addresses.into_iter().collect());
         symbols
     }
 
@@ -136,16 +136,30 @@ impl Symbols {
     /// ```
     pub fn resolve_with(
         return_addresses: impl IntoIterator<Item = u64>,
-        mut look_up: impl FnMut(u64) -> Vec<SourceFunction>,
+        look_up: impl FnMut(u64) -> Vec<SourceFunction>,
     ) -> Self {
-        // Ascending, so that the addresses of one module follow each other: resolvers keep few modules in memory.
-        let distinct: BTreeSet<u64> = return_addresses.into_iter().collect();
         let mut symbols = Self::new();
-        for return_address in distinct {
-            let functions = look_up(return_address.saturating_sub(1));
-            symbols.insert(return_address, &functions);
-        }
+        symbols.learn_with(return_addresses.into_iter().collect(), look_up);
         symbols
+    }
+
+    /// As [`resolve`](Self::resolve), beside what is known already.
+    pub(crate) fn learn(&mut self, return_addresses: BTreeSet<u64>) {
+        self.learn_with(return_addresses, functions_in_this_process);
+        backtrace::clear_symbol_cache();
+    }
+
+    /// As [`resolve_with`](Self::resolve_with), beside what is known already.
+    pub(crate) fn learn_with(
+        &mut self,
+        // Ascending, so that the addresses of one module follow each other: resolvers keep few modules in memory.
+        return_addresses: BTreeSet<u64>,
+        mut look_up: impl FnMut(u64) -> Vec<SourceFunction>,
+    ) {
+        for return_address in return_addresses {
+            let functions = look_up(return_address.saturating_sub(1));
+            self.insert(return_address, &functions);
+        }
     }
 
     /// Records `functions`, innermost first, for `return_address`, in place of what was known about it.

@@ -11,6 +11,7 @@ use super::wire::{
     Amount, CrowdedTable, Mode, Moment, OwnMemory, Sampling, Span, TableUse, Totals, Unwinder,
     Unwinding, Widened,
 };
+use crate::words::losses::name;
 
 pub(super) fn moment(moment: SystemTime) -> Moment {
     let (seconds, nanoseconds) = match moment.duration_since(UNIX_EPOCH) {
@@ -173,38 +174,21 @@ pub(super) fn read_unwinding(unwinding: &Unwinding, read: &mut core::UnwindingSt
     read.modules = unwinding.modules;
 }
 
-fn cause_name(cause: Cause) -> io::Result<&'static str> {
-    Ok(match cause {
-        Cause::StackTruncated => "stack_truncated",
-        Cause::StackMissing => "stack_missing",
-        Cause::StacksFull => "stacks_full",
-        Cause::SitesFull => "sites_full",
-        Cause::LiveTableFull => "live_table_full",
-        Cause::ThreadNotSampled => "thread_not_sampled",
-        Cause::SampleRefused => "sample_refused",
-        Cause::OwnMemoryRefused => "own_memory_refused",
-        Cause::Reentered => "reentered",
-        Cause::LayoutMismatch => "layout_mismatch",
-        Cause::FreeMissed => "free_missed",
-        _ => return Err(unsupported("cause of loss")),
-    })
-}
-
 pub(super) fn losses(losses: &Losses) -> io::Result<BTreeMap<String, u64>> {
-    let named = losses
-        .iter()
-        .map(|(cause, count)| Ok((cause_name(cause)?.to_owned(), count)));
+    let named = losses.iter().map(|(cause, count)| {
+        let name = name(cause).ok_or_else(|| unsupported("cause of loss"))?;
+        Ok((name.to_owned(), count))
+    });
     named.collect()
 }
 
 pub(super) fn read_losses(losses: &BTreeMap<String, u64>) -> Result<Losses, ReadError> {
     let mut read = Losses::default();
-    for (name, count) in losses {
-        let known = Cause::ALL.into_iter();
-        let cause = known
-            .into_iter()
-            .find(|&cause| cause_name(cause).is_ok_and(|known| known == name));
-        let unknown = || ReadError::malformed(format!("losses.{name}"), "an unknown cause of loss");
+    for (cause, count) in losses {
+        let unknown =
+            || ReadError::malformed(format!("losses.{cause}"), "an unknown cause of loss");
+        let mut known = Cause::ALL.into_iter();
+        let cause = known.find(|&known| name(known) == Some(cause));
         read.set(cause.ok_or_else(unknown)?, *count);
     }
     Ok(read)

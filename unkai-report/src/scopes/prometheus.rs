@@ -1,5 +1,8 @@
 //! A tree of scopes as metrics for Prometheus, in the text format of OpenMetrics.
 //!
+//! [`write`](fn@write) makes the text of one snapshot; [`ScopesCollector`] joins a registry of the program's own, where the
+//! [`HeapCollector`](crate::prometheus::HeapCollector) may be as well.
+//!
 //! | metric | is |
 //! |---|---|
 //! | `unkai_scope_used_bytes` | bytes in use, here and below |
@@ -34,18 +37,16 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::text::{encode_eof, encode_registry};
-use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::registry::Unit;
 use unkai_core::TreeSnapshot;
 
 #[cfg(feature = "json")]
 use super::json::ScopeRecord;
 use super::row::{self, Row};
 
-/// The media type of what is written, for an HTTP header `Content-Type`.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub use crate::metrics::CONTENT_TYPE;
+use crate::metrics::{self, Metric, Number};
 
 /// How to write metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,19 +120,58 @@ pub fn write_record(
 }
 
 fn write_rows(scopes: &[Row<'_>], options: &Options, out: &mut impl io::Write) -> io::Result<()> {
-    let text = encode(scopes, options).map_err(io::Error::other)?;
-    out.write_all(text.as_bytes())
+    metrics::write(Paths::of(scopes), options.end, out)
 }
 
-fn encode(scopes: &[Row<'_>], options: &Options) -> Result<String, fmt::Error> {
-    let mut registry = Registry::default();
-    registry.register_collector(Box::new(Paths::of(scopes)));
-    let mut text = String::new();
-    encode_registry(&mut text, &registry)?;
-    if options.end {
-        encode_eof(&mut text)?;
+/// The metrics of a tree for a [`Registry`](prometheus_client::registry::Registry) of the program's own: they are
+/// written with each scrape, beside all others.
+///
+/// # Cost
+/// That of the snapshot, which each scrape takes anew, and of its text.
+///
+/// ```
+/// use prometheus_client::encoding::text::encode;
+/// use prometheus_client::registry::Registry;
+/// use unkai_core::{Bounds, Scope};
+/// use unkai_report::scopes::prometheus::ScopesCollector;
+///
+/// let process = Scope::root("process").build()?;
+/// let mut registry = Registry::default();
+/// let tree = process.clone();
+/// let collector = ScopesCollector::new(move || tree.snapshot(Bounds::new()));
+/// registry.register_collector(Box::new(collector));
+///
+/// let pages = process.try_reserve(4096)?;
+/// let mut text = String::new();
+/// encode(&mut text, &registry)?;
+/// assert!(text.contains("\nunkai_scope_used_bytes{scope=\"process\"} 4096\n"));
+/// # drop(pages);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct ScopesCollector {
+    source: Box<dyn Fn() -> TreeSnapshot + Send + Sync>,
+}
+
+impl ScopesCollector {
+    /// Asks `source` for a snapshot at each scrape.
+    pub fn new(source: impl Fn() -> TreeSnapshot + Send + Sync + 'static) -> Self {
+        Self {
+            source: Box::new(source),
+        }
     }
-    Ok(text)
+}
+
+impl fmt::Debug for ScopesCollector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScopesCollector").finish_non_exhaustive()
+    }
+}
+
+impl Collector for ScopesCollector {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let snapshot = (self.source)();
+        Paths::of(&row::of_snapshot(&snapshot)).encode(encoder)
+    }
 }
 
 /// The sums for each path.
@@ -210,153 +250,103 @@ impl Sums {
     }
 }
 
-/// A family of series, one for each path that has a value.
-struct Metric {
-    /// Without the unit, and the `_total` of counters: the encoder adds them.
-    name: &'static str,
-    unit: Option<Unit>,
-    help: &'static str,
-    value: Value,
-}
-
-enum Value {
-    Gauge(fn(&Sums) -> Option<u64>),
-    Counter(fn(&Sums) -> u64),
-    Seconds(fn(&Sums) -> Duration),
-}
-
-const METRICS: [Metric; 13] = [
-    Metric {
-        name: "unkai_scope_used",
-        unit: Some(Unit::Bytes),
-        help: "Bytes in use, here and below.",
-        value: Value::Gauge(|sums| Some(sums.used)),
-    },
-    Metric {
-        name: "unkai_scope_reserved",
-        unit: Some(Unit::Bytes),
-        help: "Bytes granted, here and below: in use, in stocks, and guaranteed.",
-        value: Value::Gauge(|sums| Some(sums.reserved)),
-    },
-    Metric {
-        name: "unkai_scope_limit",
-        unit: Some(Unit::Bytes),
-        help: "The limit of the scope.",
-        value: Value::Gauge(|sums| sums.limit),
-    },
-    Metric {
-        name: "unkai_scope_peak",
-        unit: Some(Unit::Bytes),
-        help: "The most bytes used at the same time, here and below.",
-        value: Value::Gauge(|sums| Some(sums.peak)),
-    },
-    Metric {
-        name: "unkai_scope_blocks",
-        unit: None,
-        help: "Blocks and reservations, here and below.",
-        value: Value::Gauge(|sums| Some(sums.blocks)),
-    },
-    Metric {
-        name: "unkai_scope_waiting",
-        unit: None,
-        help: "Requests that wait at the scope now.",
-        value: Value::Gauge(|sums| Some(sums.waiting)),
-    },
-    Metric {
-        name: "unkai_scope_refused",
-        unit: None,
-        help: "Requests that the limit of the scope refused.",
-        value: Value::Counter(|sums| sums.refused),
-    },
-    Metric {
-        name: "unkai_scope_high",
-        unit: None,
-        help: "How often the scope rose to its level high.",
-        value: Value::Counter(|sums| sums.high),
-    },
-    Metric {
-        name: "unkai_scope_reclaimed",
-        unit: Some(Unit::Bytes),
-        help: "Bytes that reclaimers freed because the scope had no room.",
-        value: Value::Counter(|sums| sums.reclaimed_bytes),
-    },
-    Metric {
-        name: "unkai_scope_waits",
-        unit: None,
-        help: "Requests that waited at the scope.",
-        value: Value::Counter(|sums| sums.waits),
-    },
-    Metric {
-        name: "unkai_scope_waited",
-        unit: Some(Unit::Seconds),
-        help: "How long requests waited at the scope, together.",
-        value: Value::Seconds(|sums| sums.waited),
-    },
-    Metric {
-        name: "unkai_scope_omitted_scopes",
-        unit: None,
-        help: "Scopes directly below that are left out of these metrics.",
-        value: Value::Gauge(|sums| Some(sums.omitted_scopes).filter(|&scopes| scopes > 0)),
-    },
-    Metric {
-        name: "unkai_scope_omitted_reserved",
-        unit: Some(Unit::Bytes),
-        help: "Bytes granted to scopes below that are left out of these metrics.",
-        value: Value::Gauge(|sums| Some(sums.omitted_reserved).filter(|_| sums.omitted_scopes > 0)),
-    },
+const METRICS: [Metric<Sums>; 13] = [
+    Metric::gauge(
+        "unkai_scope_used",
+        Some(Unit::Bytes),
+        "Bytes in use, here and below.",
+        |sums| Some(Number::Whole(sums.used)),
+    ),
+    Metric::gauge(
+        "unkai_scope_reserved",
+        Some(Unit::Bytes),
+        "Bytes granted, here and below: in use, in stocks, and guaranteed.",
+        |sums| Some(Number::Whole(sums.reserved)),
+    ),
+    Metric::gauge(
+        "unkai_scope_limit",
+        Some(Unit::Bytes),
+        "The limit of the scope.",
+        |sums| sums.limit.map(Number::Whole),
+    ),
+    Metric::gauge(
+        "unkai_scope_peak",
+        Some(Unit::Bytes),
+        "The most bytes used at the same time, here and below.",
+        |sums| Some(Number::Whole(sums.peak)),
+    ),
+    Metric::gauge(
+        "unkai_scope_blocks",
+        None,
+        "Blocks and reservations, here and below.",
+        |sums| Some(Number::Whole(sums.blocks)),
+    ),
+    Metric::gauge(
+        "unkai_scope_waiting",
+        None,
+        "Requests that wait at the scope now.",
+        |sums| Some(Number::Whole(sums.waiting)),
+    ),
+    Metric::counter(
+        "unkai_scope_refused",
+        None,
+        "Requests that the limit of the scope refused.",
+        |sums| Some(Number::Whole(sums.refused)),
+    ),
+    Metric::counter(
+        "unkai_scope_high",
+        None,
+        "How often the scope rose to its level high.",
+        |sums| Some(Number::Whole(sums.high)),
+    ),
+    Metric::counter(
+        "unkai_scope_reclaimed",
+        Some(Unit::Bytes),
+        "Bytes that reclaimers freed because the scope had no room.",
+        |sums| Some(Number::Whole(sums.reclaimed_bytes)),
+    ),
+    Metric::counter(
+        "unkai_scope_waits",
+        None,
+        "Requests that waited at the scope.",
+        |sums| Some(Number::Whole(sums.waits)),
+    ),
+    Metric::counter(
+        "unkai_scope_waited",
+        Some(Unit::Seconds),
+        "How long requests waited at the scope, together.",
+        |sums| Some(Number::Real(sums.waited.as_secs_f64())),
+    ),
+    Metric::gauge(
+        "unkai_scope_omitted_scopes",
+        None,
+        "Scopes directly below that are left out of these metrics.",
+        |sums| {
+            Some(sums.omitted_scopes)
+                .filter(|&scopes| scopes > 0)
+                .map(Number::Whole)
+        },
+    ),
+    Metric::gauge(
+        "unkai_scope_omitted_reserved",
+        Some(Unit::Bytes),
+        "Bytes granted to scopes below that are left out of these metrics.",
+        |sums| {
+            Some(sums.omitted_reserved)
+                .filter(|_| sums.omitted_scopes > 0)
+                .map(Number::Whole)
+        },
+    ),
 ];
 
 impl Collector for Paths {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         for metric in METRICS {
-            if !self.0.values().any(|sums| metric.has_value(sums)) {
-                continue;
-            }
-            let mut family = encoder.encode_descriptor(
-                metric.name,
-                metric.help,
-                metric.unit.as_ref(),
-                metric.kind(),
-            )?;
-            for (path, sums) in &self.0 {
-                let labels = [("scope", path.as_str())];
-                metric.encode(sums, family.encode_family(&labels)?)?;
-            }
+            let paths = self.0.iter();
+            let labelled = paths.map(|(path, sums)| ([("scope", path.as_str())], sums));
+            metric.encode_each(&mut encoder, labelled)?;
         }
         Ok(())
-    }
-}
-
-impl Metric {
-    fn kind(&self) -> MetricType {
-        match self.value {
-            Value::Gauge(_) => MetricType::Gauge,
-            Value::Counter(_) | Value::Seconds(_) => MetricType::Counter,
-        }
-    }
-
-    fn has_value(&self, sums: &Sums) -> bool {
-        match self.value {
-            Value::Gauge(value) => value(sums).is_some(),
-            Value::Counter(_) | Value::Seconds(_) => true,
-        }
-    }
-
-    /// Writes one series, if it has a value.
-    fn encode(&self, sums: &Sums, mut series: MetricEncoder<'_>) -> fmt::Result {
-        match self.value {
-            Value::Gauge(value) => match value(sums) {
-                Some(value) => series.encode_gauge(&value),
-                None => Ok(()),
-            },
-            Value::Counter(value) => {
-                series.encode_counter::<NoLabelSet, _, u64>(&value(sums), None)
-            }
-            Value::Seconds(value) => {
-                let seconds = value(sums).as_secs_f64();
-                series.encode_counter::<NoLabelSet, _, u64>(&seconds, None)
-            }
-        }
     }
 }
 
@@ -376,7 +366,10 @@ mod tests {
             waited: Duration::from_millis(750),
             ..Row::default()
         };
-        let text = encode(&[scope.clone(), scope], &Options::new()).expect("a String takes it");
+        let mut text = Vec::new();
+        let paths = Paths::of(&[scope.clone(), scope]);
+        metrics::write(paths, true, &mut text).expect("a Vec takes it");
+        let text = String::from_utf8_lossy(&text);
         for (name, value) in [
             ("used_bytes", u64::MAX.to_string()),
             ("limit_bytes", u64::MAX.to_string()),

@@ -47,6 +47,25 @@ pub(crate) fn explanation(cause: Cause) -> &'static str {
     }
 }
 
+/// The cause for programs: the same in all formats and versions. `None` if this version does not know it.
+#[cfg(any(feature = "json", feature = "prometheus"))]
+pub(crate) fn name(cause: Cause) -> Option<&'static str> {
+    Some(match cause {
+        Cause::StackTruncated => "stack_truncated",
+        Cause::StackMissing => "stack_missing",
+        Cause::StacksFull => "stacks_full",
+        Cause::SitesFull => "sites_full",
+        Cause::LiveTableFull => "live_table_full",
+        Cause::ThreadNotSampled => "thread_not_sampled",
+        Cause::SampleRefused => "sample_refused",
+        Cause::OwnMemoryRefused => "own_memory_refused",
+        Cause::Reentered => "reentered",
+        Cause::LayoutMismatch => "layout_mismatch",
+        Cause::FreeMissed => "free_missed",
+        _ => return None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -58,5 +77,12 @@ mod tests {
         let texts: HashSet<&str> = Cause::ALL.into_iter().map(explanation).collect();
         assert_eq!(texts.len(), Cause::ALL.len());
         assert!(!texts.contains("events of a kind that this report has no words for."));
+    }
+
+    #[test]
+    #[cfg(any(feature = "json", feature = "prometheus"))]
+    fn every_cause_of_loss_has_a_name_of_its_own() {
+        let names: HashSet<&str> = Cause::ALL.into_iter().filter_map(name).collect();
+        assert_eq!(names.len(), Cause::ALL.len());
     }
 }

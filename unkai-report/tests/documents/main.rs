@@ -10,6 +10,11 @@ mod golden;
 mod json;
 #[cfg(feature = "pprof")]
 mod pprof;
+#[cfg(feature = "prometheus")]
+#[path = "../support/openmetrics.rs"]
+mod openmetrics;
+#[cfg(feature = "prometheus")]
+mod prometheus;
 #[path = "../support/samples.rs"]
 mod samples;
 mod scopes;

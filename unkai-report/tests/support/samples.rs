@@ -1,5 +1,7 @@
 //! Reports made by hand, for all tests of whole documents.
 
+#![allow(dead_code, reason = "each test has its choice of samples")]
+
 use std::time::{Duration, UNIX_EPOCH};
 
 use unkai_core::{

@@ -6,6 +6,8 @@
 mod dhat;
 mod flamegraph;
 mod html;
+#[path = "../support/openmetrics.rs"]
+mod openmetrics;
 mod pprof;
 mod prometheus;
 #[path = "../support/samples.rs"]

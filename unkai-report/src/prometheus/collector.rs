@@ -1,0 +1,121 @@
+//! A heap profile in a registry of the program's own.
+
+use std::sync::{Mutex, PoisonError};
+use std::{fmt, mem};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use unkai_core::Snapshot;
+
+use super::Options;
+use super::heap::Heap;
+use super::names::Names;
+use super::top::Top;
+use crate::report::Report;
+use crate::symbols::SourceFunction;
+
+/// The [metrics](super) of a heap profile for a [`Registry`](prometheus_client::registry::Registry) of the program's own:
+/// they are written with each scrape, beside all others.
+///
+/// A scrape fails, for all metrics of the registry, if the source gives the difference of two snapshots.
+///
+/// # Cost
+/// Each scrape takes a snapshot and adds up its call stacks: about 12 µs for each, so 0.2 s where the profiler's table of
+/// sites is full by default, and memory for a copy of them.
+///
+/// Names cost more, so they are kept: an address is looked up when it is met first, and never again. On a large binary
+/// a scrape with new addresses takes seconds and, until it is done, hundreds of MB, as
+/// [`Symbols::resolve`](crate::Symbols::resolve) says; Prometheus waits for 10 seconds unless told otherwise. After
+/// that, no address is looked up until 19 times as long has passed, so it is a twentieth of the time at most. What is
+/// new in between is part of `(other sites)`; then the counter of its site rises by all that it has allocated. Kept are the names of all addresses of the profile: a few dozen bytes
+/// each, of which there are no more than [`Config::max_stack_nodes`](unkai_core::Config::max_stack_nodes), and each
+/// function's name once. With [`top_sites(0)`](Options::top_sites) there are no names, and none of these costs.
+///
+/// ```
+/// use std::time::SystemTime;
+/// use prometheus_client::encoding::text::encode;
+/// use prometheus_client::metrics::counter::Counter;
+/// use prometheus_client::registry::Registry;
+/// use unkai_core::Snapshot;
+/// use unkai_report::prometheus::{HeapCollector, Options};
+///
+/// let mut registry = Registry::default();
+/// let requests = Counter::<u64>::default();
+/// registry.register("requests", "Requests served", requests.clone());
+/// // In a real program: `|| HEAP.snapshot()`, where `HEAP` is its global allocator.
+/// let source = || Snapshot::empty(SystemTime::now());
+/// registry.register_collector(Box::new(HeapCollector::new(source, Options::new())));
+///
+/// requests.inc();
+/// let mut text = String::new();
+/// encode(&mut text, &registry)?;
+/// assert!(text.contains("\nrequests_total 1\n"));
+/// assert!(text.contains("\nunkai_live_bytes 0\n"));
+/// # Ok::<(), std::fmt::Error>(())
+/// ```
+pub struct HeapCollector {
+    source: Box<dyn Fn() -> Snapshot + Send + Sync>,
+    options: Options,
+    names: Mutex<Names>,
+}
+
+impl HeapCollector {
+    /// Asks `source` for a snapshot of this process at each scrape.
+    pub fn new(source: impl Fn() -> Snapshot + Send + Sync + 'static, options: Options) -> Self {
+        Self {
+            source: Box::new(source),
+            options,
+            names: Mutex::default(),
+        }
+    }
+
+    /// Names functions by `look_up` in place of the debug information of this process. It is called as
+    /// [`Symbols::resolve_with`](crate::Symbols::resolve_with) says, once for each address.
+    #[must_use]
+    pub fn names(
+        mut self,
+        look_up: impl FnMut(u64) -> Vec<SourceFunction> + Send + 'static,
+    ) -> Self {
+        self.names = Mutex::new(Names::by(Box::new(look_up)));
+        self
+    }
+
+    fn heap(&self, mut snapshot: Snapshot) -> Heap {
+        let top_sites = self.options.top_sites;
+        if top_sites == 0 {
+            return Heap::new(&snapshot, Top::default());
+        }
+        // A scrape that panicked has left at most fewer names behind.
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        names.learn(&snapshot);
+        let (named, unnamed) = mem::take(&mut snapshot.sites)
+            .into_iter()
+            .partition(|site| names.know(site));
+        snapshot.sites = named;
+        let unnamed: Vec<_> = unnamed;
+        let report = Report::from_parts(snapshot, mem::take(names.symbols()));
+        let top = Top::of(&report, &unnamed, top_sites);
+        let (snapshot, symbols) = report.into_parts();
+        *names.symbols() = symbols;
+        Heap::new(&snapshot, top)
+    }
+}
+
+impl Collector for HeapCollector {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let snapshot = (self.source)();
+        if snapshot.window.is_some() {
+            return Err(fmt::Error);
+        }
+        self.heap(snapshot).encode(encoder)
+    }
+}
+
+impl fmt::Debug for HeapCollector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HeapCollector")
+            .field("options", &self.options)
+            .field("names", &self.names)
+            .finish_non_exhaustive()
+    }
+}
