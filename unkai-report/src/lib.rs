@@ -33,8 +33,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Names cost: [`Report::new`] reads the debug information of the whole program, which on a large binary takes seconds
-//! and, until it returns, hundreds of MB. [`Report::without_names`] costs nothing and keeps addresses.
+//! Names cost: [`Report::new`] reads the debug information of the program, which on a large binary takes seconds and,
+//! until it returns, up to [the 256 MiB that are its limit](ResolveLimits). [`Report::without_names`] costs nothing and
+//! keeps addresses, which can be named afterwards.
 //!
 //! This crate never touches the profiler's live state: a report is made from a copy, and stays as it was made.
 
@@ -46,6 +47,7 @@ mod names;
 mod origin;
 mod path;
 mod report;
+mod resolve;
 mod shown;
 mod sites;
 mod stacks;
@@ -77,6 +79,7 @@ pub mod units;
 
 pub use modules::{Module, Modules};
 pub use report::{Frame, Report};
+pub use resolve::{ResolveCost, ResolveLimit, ResolveLimits};
 pub use stacks::readable_stacks;
 pub use symbols::{Function, SourceFunction, Symbols};
 pub use value::Value;

@@ -5,7 +5,7 @@ use std::io;
 use super::Options;
 use super::layout::{heading, paragraph};
 use crate::report::Report;
-use crate::words::sampling;
+use crate::words::{naming, sampling};
 
 pub(super) fn write(report: &Report, options: &Options, out: &mut dyn io::Write) -> io::Result<()> {
     heading("Sampling", options.width, out)?;
@@ -20,5 +20,9 @@ pub(super) fn write(report: &Report, options: &Options, out: &mut dyn io::Write)
         &sampling::stacks(report.snapshot()),
         options.width,
         out,
-    )
+    )?;
+    match naming::cost(report) {
+        Some(cost) => paragraph("  ", &cost, options.width, out),
+        None => Ok(()),
+    }
 }
