@@ -35,7 +35,7 @@
 //!
 //! Names cost: [`Report::new`] reads the debug information of the program, which on a large binary takes seconds and,
 //! until it returns, up to [the 256 MiB that are its limit](ResolveLimits). [`Report::without_names`] costs nothing and
-//! keeps addresses, which can be named afterwards.
+//! keeps addresses, which can be named afterwards, on any machine: by [`offline`] (feature `offline`) or by tools.
 //!
 //! This crate never touches the profiler's live state: a report is made from a copy, and stays as it was made.
 
@@ -67,6 +67,8 @@ pub mod html;
 #[cfg(feature = "json")]
 pub mod json;
 pub mod leaks;
+#[cfg(feature = "offline")]
+pub mod offline;
 #[cfg(feature = "pprof")]
 pub mod pprof;
 #[cfg(feature = "prometheus")]

@@ -106,6 +106,11 @@ impl Report {
         &self.symbols
     }
 
+    #[cfg(feature = "offline")]
+    pub(crate) fn symbols_mut(&mut self) -> &mut Symbols {
+        &mut self.symbols
+    }
+
     /// The executable and the libraries that were loaded.
     pub fn modules(&self) -> &Modules {
         &self.modules
@@ -154,7 +159,13 @@ fn by_importance(snapshot: &Snapshot) -> impl Iterator<Item = u64> {
     let values = [Value::LiveBytes, Value::AllocatedBytes, Value::PeakBytes];
     let share = |value: Value| {
         let all: f64 = snapshot.sites.iter().map(|site| value.of(site).abs()).sum();
-        move |site: &Site| if all > 0.0 { value.of(site).abs() / all } else { 0.0 }
+        move |site: &Site| {
+            if all > 0.0 {
+                value.of(site).abs() / all
+            } else {
+                0.0
+            }
+        }
     };
     let shares = values.map(share);
     let weight = |site: &Site| shares.iter().map(|share| share(site)).sum::<f64>();

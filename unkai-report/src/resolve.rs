@@ -322,7 +322,11 @@ mod tests {
     #[test]
     fn naming_stops_when_the_allocator_keeps_more_than_the_limit() {
         let (symbols, forgotten, most) = resolve(100, 70, 500, 120);
-        assert_eq!(cost(&symbols).named, 3, "two, and one that passes the limit");
+        assert_eq!(
+            cost(&symbols).named,
+            3,
+            "two, and one that passes the limit"
+        );
         assert_eq!(forgotten, 1 + 1);
         assert_eq!(most, 140);
     }
@@ -336,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn without_time_nothing_is_since_forgotten() {
+    fn without_time_nothing_is_looked_up() {
         let mut resolver = Resolver {
             look_up: &mut |_| unreachable!("there is no time"),
             forget: &mut || {},
@@ -344,7 +348,10 @@ mod tests {
         };
         let limits = ResolveLimits::new().time(Duration::ZERO);
         let cost = cost(&resolver.resolve([1, 2, 1], &limits));
-        assert_eq!((cost.addresses, cost.named, cost.memory_bytes), (2, 0, None));
+        assert_eq!(
+            (cost.addresses, cost.named, cost.memory_bytes),
+            (2, 0, None)
+        );
         assert_eq!(cost.stopped_by, Some(ResolveLimit::Time(Duration::ZERO)));
     }
 
