@@ -7,14 +7,15 @@ use std::time::{Duration, SystemTime};
 use unkai_core::{Site, Snapshot};
 use unkai_report::{Report, ResolveCost, ResolveLimit, ResolveLimits, json, text};
 
-/// What one look-up may take: the tables of this test, and its largest compilation unit.
-const SLACK: u64 = 16 << 20;
+/// What one look-up may take here: the tables of this test, and the compilation unit of the address.
+const SLACK: u64 = 64 << 20;
 
 #[test]
 fn a_report_keeps_to_its_limits_warns_and_says_what_naming_took() {
     let mut stack = Vec::new();
     backtrace::trace(|frame| {
-        stack.push(frame.ip() as u64);
+        // The outermost frame has no caller.
+        stack.extend(Some(frame.ip() as u64).filter(|address| *address != 0));
         true
     });
     let mut snapshot = Snapshot::empty(SystemTime::now());
@@ -32,7 +33,7 @@ fn a_report_keeps_to_its_limits_warns_and_says_what_naming_took() {
     );
 
     let (cost, text) = named(&snapshot, &ResolveLimits::new().memory_bytes(0));
-    assert!(cost.addresses > 3 && cost.named <= 1, "{cost:?}");
+    assert!(cost.addresses > 3 && cost.named == 1, "{cost:?}");
     assert_eq!(cost.stopped_by, Some(ResolveLimit::MemoryBytes(0)));
     assert!(
         cost.memory_bytes.is_some_and(|bytes| bytes <= SLACK),
