@@ -123,8 +123,8 @@ pub enum Reason {
 /// Nothing fails as a whole: [`Outcome`] says what is missing, and why.
 ///
 /// # Cost
-/// As naming in the process that allocated, but nothing is bounded: the tables of one module at a time are in memory, for
-/// a program with 200 MB of debug information about 200 MB. Files are mapped; one that is cut off meanwhile ends this process.
+/// As naming in the process that allocated, but with no limit: the tables of one module at a time are in memory, for a
+/// program with 220 MB of debug information up to 350 MB with what is mapped of the file. Files are mapped; one that is cut off meanwhile ends this process.
 ///
 /// ```
 /// use std::time::SystemTime;

@@ -306,12 +306,12 @@ fn damaged_files_are_refused_or_know_little() {
             // The headers at both ends, and anything between.
             let places = [64.min(bytes.len()), bytes.len(), 4096.min(bytes.len())];
             let at = state as usize % places[state as usize % 3];
-            let at = if state % 5 == 0 {
+            let at = if state.is_multiple_of(5) {
                 bytes.len() - 1 - at % 4096
             } else {
                 at
             };
-            if round % 2 == 0 || at > 64 {
+            if round & 1 == 0 || at > 64 {
                 bytes[at] = (state >> 32) as u8;
             }
         }
