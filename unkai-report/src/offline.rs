@@ -124,7 +124,8 @@ pub enum Reason {
 ///
 /// # Cost
 /// As naming in the process that allocated, but with no limit: the tables of one module at a time are in memory, for a
-/// program with 220 MB of debug information up to 350 MB with what is mapped of the file. Files are mapped; one that is cut off meanwhile ends this process.
+/// program with 230 MB of debug information up to 350 MB with what is mapped of the file. A file that is cut off while
+/// it is mapped ends this process.
 ///
 /// ```
 /// use std::time::SystemTime;
