@@ -38,8 +38,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Names cost: [`Report::new`] reads the debug information of the whole program, which on a large binary takes seconds
-//! and, until it returns, hundreds of MB. [`Report::without_names`] costs nothing and keeps addresses.
+//! Names cost: [`Report::new`] reads the debug information of the program, which on a large binary takes seconds and,
+//! until it returns, up to [the 256 MiB that are its limit](ResolveLimits). [`Report::without_names`] costs nothing and
+//! keeps addresses, which can be named afterwards, on any machine: by [`offline`] (feature `offline`) or by tools.
 //!
 //! This crate never touches the profiler's live state: a report is made from a copy, and stays as it was made. What making
 //! and writing a report allocates for a while is not counted as the program's: see [`unkai_core::aside`].
@@ -56,6 +57,7 @@ mod numbered;
 mod origin;
 mod path;
 mod report;
+mod resolve;
 mod shown;
 mod sites;
 mod stacks;
@@ -75,6 +77,8 @@ pub mod html;
 #[cfg(feature = "json")]
 pub mod json;
 pub mod leaks;
+#[cfg(feature = "offline")]
+pub mod offline;
 #[cfg(feature = "pprof")]
 pub mod pprof;
 #[cfg(feature = "prometheus")]
@@ -87,6 +91,7 @@ pub mod units;
 
 pub use modules::{Module, Modules};
 pub use report::{Frame, Report};
+pub use resolve::{ResolveCost, ResolveLimit, ResolveLimits};
 pub use stacks::readable_stacks;
 pub use symbols::{Function, SourceFunction, Symbols};
 pub use value::Value;

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use unkai_core::{Site, Snapshot, aside};
 
 use crate::modules::Modules;
+use crate::resolve::ResolveLimits;
 use crate::symbols::{Function, Symbols};
+use crate::value::Value;
 
 /// The state of a heap profile with the names of its functions.
 ///
@@ -44,18 +46,31 @@ pub struct Frame<'a> {
 }
 
 impl Report {
-    /// Names the functions of `snapshot`, which must come from this process.
+    /// Names the functions of `snapshot`, which must come from this process, within the [default
+    /// limits](ResolveLimits::new).
     ///
     /// # Cost
-    /// That of [`Symbols::resolve`]: on a large binary seconds at first, and hundreds of MB of memory that are given
-    /// back before it returns.
+    /// That of [`Symbols::resolve_within`]: on a large binary seconds, and up to about 256 MiB of memory that goes back to
+    /// the allocator before it returns.
     pub fn new(snapshot: Snapshot) -> Self {
+        Self::new_within(snapshot, &ResolveLimits::new())
+    }
+
+    /// Names the functions of `snapshot`, which must come from this process, as far as `limits` allow: those of the
+    /// sites with the most bytes first.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use unkai_core::Snapshot;
+    /// use unkai_report::{Report, ResolveLimits};
+    ///
+    /// let limits = ResolveLimits::new().time(Duration::from_secs(1));
+    /// let report = Report::new_within(Snapshot::empty(SystemTime::now()), &limits);
+    /// assert!(report.symbols().is_empty());
+    /// ```
+    pub fn new_within(snapshot: Snapshot, limits: &ResolveLimits) -> Self {
         aside(|| {
-            let addresses = snapshot
-                .sites
-                .iter()
-                .flat_map(|site| site.stack.iter().copied());
-            let symbols = Symbols::resolve(addresses);
+            let symbols = Symbols::resolve_within(by_importance(&snapshot), limits);
             Self::from_parts(snapshot, symbols).with_modules(Modules::of_this_process())
         })
     }
@@ -93,6 +108,11 @@ impl Report {
     /// The names.
     pub fn symbols(&self) -> &Symbols {
         &self.symbols
+    }
+
+    #[cfg(feature = "offline")]
+    pub(crate) fn symbols_mut(&mut self) -> &mut Symbols {
+        &mut self.symbols
     }
 
     /// The executable and the libraries that were loaded.
@@ -136,6 +156,32 @@ impl<'a> Frame<'a> {
             None => Some(file.to_owned()),
         }
     }
+}
+
+/// The addresses of all stacks, those of the sites first that stand highest in tables of bytes.
+fn by_importance(snapshot: &Snapshot) -> impl Iterator<Item = u64> {
+    let values = [Value::LiveBytes, Value::AllocatedBytes, Value::PeakBytes];
+    let share = |value: Value| {
+        let all: f64 = snapshot.sites.iter().map(|site| value.of(site).abs()).sum();
+        move |site: &Site| {
+            if all > 0.0 {
+                value.of(site).abs() / all
+            } else {
+                0.0
+            }
+        }
+    };
+    let shares = values.map(share);
+    let weight = |site: &Site| shares.iter().map(|share| share(site)).sum::<f64>();
+    let mut sites: Vec<(f64, &Site)> = snapshot
+        .sites
+        .iter()
+        .map(|site| (weight(site), site))
+        .collect();
+    sites.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    sites
+        .into_iter()
+        .flat_map(|(_, site)| site.stack.iter().copied())
 }
 
 /// The frames of `site`'s stack, innermost first.

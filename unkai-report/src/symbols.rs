@@ -5,23 +5,28 @@
 //! from a report that was read back. Nothing else in unkai names an address.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::ffi::c_void;
 use std::sync::Arc;
+
+use unkai_core::aside;
 
 use crate::names::{printable, readable_name};
 use crate::origin::Origin;
 use crate::path::FunctionPath;
+use crate::resolve::{self, ResolveCost, ResolveLimits};
 
 /// Functions, files and lines for a set of return addresses.
 ///
 /// Functions are shared between addresses and strings between functions, so the memory that it takes grows with the
 /// number of distinct functions, plus a few words for each address.
+///
+/// Two are equal if they say the same about the same addresses, whatever it took to find out.
 #[derive(Clone, Debug, Default)]
 pub struct Symbols {
     functions: Vec<Function>,
     addresses: BTreeMap<u64, Box<[Location]>>,
     by_name: HashMap<(Arc<str>, Option<Arc<str>>), u32>,
     strings: HashSet<Arc<str>>,
+    cost: Option<ResolveCost>,
 }
 
 /// A function of the program.
@@ -104,18 +109,27 @@ impl Symbols {
         Self::default()
     }
 
-    /// Names `return_addresses` from the debug information of this process. Each distinct address is looked up once.
+    /// Names `return_addresses` from the debug information of this process, within the [default
+    /// limits](ResolveLimits::new): [`resolve_within`](Self::resolve_within) says more.
+    pub fn resolve(return_addresses: impl IntoIterator<Item = u64>) -> Self {
+        Self::resolve_within(return_addresses, &ResolveLimits::new())
+    }
+
+    /// Names `return_addresses` from the debug information of this process. Each distinct address is looked up once, the
+    /// first ones first; those that are left when a limit is reached have no name. [`cost`](Self::cost) says what it took.
     ///
     /// # Cost
-    /// The first address in each module (the executable, a library) parses that module's debug information. This takes
-    /// from milliseconds to seconds and, for a large binary, 100 to 400 MB of memory. That memory is returned before
-    /// this function does; a later call pays again. It allocates through the global allocator and may wait for a lock,
-    /// so it must not be called from within an allocation. Where that is too much, keep addresses and name them
-    /// elsewhere: [`Report::without_names`](crate::Report::without_names).
-    pub fn resolve(return_addresses: impl IntoIterator<Item = u64>) -> Self {
-        let mut symbols = Self::new();
-        symbols.learn(return_addresses.into_iter().collect());
-        symbols
+    /// The first address in each module (the executable, a library) reads that module's tables, and the first in each
+    /// compilation unit parses that unit. This takes from milliseconds to seconds and, for a large binary, hundreds of MB of
+    /// memory, which `limits` bound. That memory goes back to the allocator before this function returns; a later call
+    /// pays again. It allocates through the global allocator and may wait for a lock, so it must not be called from
+    /// within an allocation. Where that is too much, keep addresses and name them elsewhere:
+    /// [`Report::without_names`](crate::Report::without_names).
+    pub fn resolve_within(
+        return_addresses: impl IntoIterator<Item = u64>,
+        limits: &ResolveLimits,
+    ) -> Self {
+        aside(|| resolve::resolve(return_addresses, limits))
     }
 
     /// Names `return_addresses` by `look_up`, which is called once for each distinct one, in ascending order.
@@ -136,30 +150,16 @@ impl Symbols {
     /// ```
     pub fn resolve_with(
         return_addresses: impl IntoIterator<Item = u64>,
-        look_up: impl FnMut(u64) -> Vec<SourceFunction>,
-    ) -> Self {
-        let mut symbols = Self::new();
-        symbols.learn_with(return_addresses.into_iter().collect(), look_up);
-        symbols
-    }
-
-    /// As [`resolve`](Self::resolve), beside what is known already.
-    pub(crate) fn learn(&mut self, return_addresses: BTreeSet<u64>) {
-        self.learn_with(return_addresses, functions_in_this_process);
-        backtrace::clear_symbol_cache();
-    }
-
-    /// As [`resolve_with`](Self::resolve_with), beside what is known already.
-    pub(crate) fn learn_with(
-        &mut self,
-        // Ascending, so that the addresses of one module follow each other: resolvers keep few modules in memory.
-        return_addresses: BTreeSet<u64>,
         mut look_up: impl FnMut(u64) -> Vec<SourceFunction>,
-    ) {
-        for return_address in return_addresses {
+    ) -> Self {
+        // Ascending, so that the addresses of one module follow each other: resolvers keep few modules in memory.
+        let distinct: BTreeSet<u64> = return_addresses.into_iter().collect();
+        let mut symbols = Self::new();
+        for return_address in distinct {
             let functions = look_up(return_address.saturating_sub(1));
-            self.insert(return_address, &functions);
+            symbols.insert(return_address, &functions);
         }
+        symbols
     }
 
     /// Records `functions`, innermost first, for `return_address`, in place of what was known about it.
@@ -206,6 +206,17 @@ impl Symbols {
     /// The distinct functions, in the order in which they were met.
     pub fn functions(&self) -> &[Function] {
         &self.functions
+    }
+
+    /// What [`resolve`](Self::resolve) or [`resolve_within`](Self::resolve_within) took, also if that was in another
+    /// process; `None` if the names come from elsewhere.
+    pub fn cost(&self) -> Option<&ResolveCost> {
+        self.cost.as_ref()
+    }
+
+    /// Notes what it took to find these names.
+    pub(crate) fn set_cost(&mut self, cost: impl Into<Option<ResolveCost>>) {
+        self.cost = cost.into();
     }
 
     /// Whether no address has a name.
@@ -286,27 +297,9 @@ impl Symbols {
 
 impl PartialEq for Symbols {
     fn eq(&self, other: &Self) -> bool {
-        // The other fields are indices of these.
+        // The other fields are indices of these, and the cost.
         self.functions == other.functions && self.addresses == other.addresses
     }
-}
-
-/// The functions at `address` of this process, innermost first.
-fn functions_in_this_process(address: u64) -> Vec<SourceFunction> {
-    let mut functions = Vec::new();
-    let Ok(address) = usize::try_from(address) else {
-        return functions;
-    };
-    backtrace::resolve(address as *mut c_void, |symbol| {
-        if let Some(name) = symbol.name() {
-            functions.push(SourceFunction {
-                name: String::from_utf8_lossy(name.as_bytes()).into_owned(),
-                file: symbol.filename().map(|file| file.display().to_string()),
-                line: symbol.lineno(),
-            });
-        }
-    });
-    functions
 }
 
 #[cfg(test)]

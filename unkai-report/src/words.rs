@@ -2,5 +2,6 @@
 //! what could not be recorded.
 
 pub(crate) mod losses;
+pub(crate) mod naming;
 pub(crate) mod sampling;
 pub(crate) mod warnings;

@@ -6,7 +6,7 @@ use unkai_core::Snapshot;
 
 use super::error::ReadError;
 use super::wire::Document;
-use super::{HEAP_PROFILE, modules, sites, status};
+use super::{HEAP_PROFILE, modules, naming, sites, status};
 use crate::report::Report;
 
 pub(super) fn to_document(report: &Report) -> io::Result<Document> {
@@ -25,6 +25,7 @@ pub(super) fn to_document(report: &Report) -> io::Result<Document> {
         losses: status::losses(&snapshot.losses)?,
         own_memory: status::own_memory(&snapshot.own_memory),
         modules: modules::modules(report.modules()),
+        naming: report.symbols().cost().map(naming::naming),
         functions: sites::functions(report.symbols()),
         sites: sites::sites(report, &addresses),
         addresses,
@@ -44,7 +45,9 @@ pub(super) fn from_document(document: &Document) -> Result<Report, ReadError> {
     status::read_unwinding(&document.unwinding, &mut snapshot.unwinding);
     snapshot.losses = status::read_losses(&document.losses)?;
     snapshot.own_memory = status::read_own_memory(&document.own_memory);
-    let symbols = sites::read_symbols(document)?;
+    let mut symbols = sites::read_symbols(document)?;
+    let naming = document.naming.as_ref();
+    symbols.set_cost(naming.map(naming::read_naming).transpose()?);
     for (at, site) in document.sites.iter().enumerate() {
         snapshot
             .sites

@@ -24,6 +24,9 @@ pub(super) struct Document {
     /// Missing if none is known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) modules: Vec<Module>,
+    /// Missing if the process that allocated named nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) naming: Option<Naming>,
     pub(super) functions: Vec<Function>,
     pub(super) addresses: Vec<Address>,
     pub(super) sites: Vec<Site>,
@@ -138,6 +141,26 @@ pub(super) struct Module {
     /// In hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) build_id: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Naming {
+    pub(super) addresses: u64,
+    pub(super) named: u64,
+    pub(super) elapsed: Span,
+    /// Missing if the system does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) memory_bytes: Option<u64>,
+    /// Missing if no limit ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) stopped_by: Option<Limit>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Limit {
+    MemoryBytes(u64),
+    Time(Span),
 }
 
 #[derive(Serialize, Deserialize)]

@@ -47,10 +47,11 @@ impl Names {
         }
         let start = Instant::now();
         self.known.extend(&new);
-        match &mut self.look_up {
-            Some(look_up) => self.symbols.learn_with(new, look_up),
-            None => self.symbols.learn(new),
-        }
+        let found = match &mut self.look_up {
+            Some(look_up) => Symbols::resolve_with(new, look_up),
+            None => Symbols::resolve(new),
+        };
+        self.symbols.add_missing(&found);
         let rest = start.elapsed().saturating_mul(REST);
         self.resume_at = snapshot.uptime.saturating_add(rest);
     }

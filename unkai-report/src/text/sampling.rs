@@ -5,7 +5,7 @@ use std::io;
 use super::Options;
 use super::layout::{heading, paragraph};
 use crate::report::Report;
-use crate::words::sampling;
+use crate::words::{naming, sampling};
 
 pub(super) fn write(
     report: &Report,
@@ -24,5 +24,9 @@ pub(super) fn write(
         &sampling::stacks(report.snapshot()),
         options.width,
         out,
-    )
+    )?;
+    match naming::cost(report) {
+        Some(cost) => paragraph("  ", &cost, options.width, out),
+        None => Ok(()),
+    }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use unkai_core::{Sampling, Snapshot, UnwinderKind};
 
-use super::sampling;
+use super::{naming, sampling};
 use crate::report::Report;
 use crate::units::{bytes, digits, plural, share};
 
@@ -67,7 +67,9 @@ fn names(report: &Report, warnings: &mut Vec<String>) {
     if addresses.is_empty() || unnamed == 0 {
         return;
     }
-    if unnamed == addresses.len() {
+    if let Some(stopped) = naming::stopped(report, unnamed, addresses.len()) {
+        warnings.push(stopped);
+    } else if unnamed == addresses.len() {
         warnings.push(
             "No function has a name, addresses are shown: the report was made without names, or the program is \
              stripped of its symbols."

@@ -8,11 +8,11 @@ mod folded;
 mod golden;
 #[cfg(feature = "json")]
 mod json;
-#[cfg(feature = "pprof")]
-mod pprof;
 #[cfg(feature = "prometheus")]
 #[path = "../support/openmetrics.rs"]
 mod openmetrics;
+#[cfg(feature = "pprof")]
+mod pprof;
 #[cfg(feature = "prometheus")]
 mod prometheus;
 #[path = "../support/samples.rs"]

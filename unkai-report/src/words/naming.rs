@@ -1,0 +1,36 @@
+//! What it took to name the functions.
+
+use crate::report::Report;
+use crate::resolve::ResolveLimit;
+use crate::units::{bytes, digits, duration};
+
+/// What naming took in the process that allocated; `None` if it did not name anything, or nobody says.
+pub(crate) fn cost(report: &Report) -> Option<String> {
+    let cost = report.symbols().cost().filter(|cost| cost.addresses > 0)?;
+    let elapsed = duration(cost.elapsed);
+    let named = match cost.named {
+        1 => "1 address was".to_owned(),
+        named => format!("{} addresses were", digits(named)),
+    };
+    let memory = match cost.memory_bytes {
+        Some(memory @ 1..) => format!(
+            " with up to {} of memory, which was given back to the allocator",
+            bytes(memory as f64)
+        ),
+        _ => String::new(),
+    };
+    Some(format!("{named} named in {elapsed}{memory}."))
+}
+
+/// What a reader must know if naming stopped before all of `addresses` were looked up and `unnamed` have no name.
+pub(crate) fn stopped(report: &Report, unnamed: usize, addresses: usize) -> Option<String> {
+    let limit = match report.symbols().cost()?.stopped_by? {
+        ResolveLimit::MemoryBytes(limit) => bytes(limit as f64),
+        ResolveLimit::Time(limit) => duration(limit),
+    };
+    let (unnamed, addresses) = (digits(unnamed as u64), digits(addresses as u64));
+    Some(format!(
+        "Names are missing for {unnamed} of {addresses} addresses: naming stopped at its limit of {limit}. \
+         docs/symbols.md says how to name them afterwards."
+    ))
+}
