@@ -93,7 +93,10 @@ function withoutGenerics(name) {
   if (!name.includes("<")) return name;
   let short = "", depth = 0;
   for (const letter of name) {
-    if (letter === "<") depth += 1;
+    if (letter === "<") {
+      if (depth === 0 && short.endsWith("::")) short = short.slice(0, -2);
+      depth += 1;
+    }
     else if (letter === ">") depth = Math.max(0, depth - 1);
     else if (depth === 0) short += letter;
   }

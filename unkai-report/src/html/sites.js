@@ -65,7 +65,7 @@ function durationCell(list) {
 /** Who of your own code is behind a site in somebody else's. */
 function fromCaller(group) {
   const caller = callerOf(group);
-  return caller ? el("span", { class: "from" }, "called by ", el("b", {}, shortened(caller, 120))) : "";
+  return caller ? el("span", { class: "from" }, "called by ", el("b", {}, breakable(shortened(caller, 120)))) : "";
 }
 
 function siteCell(group, isOpen) {
@@ -75,9 +75,9 @@ function siteCell(group, isOpen) {
   },
     el("span", { class: "chevron", "aria-hidden": "true" }),
     el("span", { class: "names" },
-      el("span", { class: "name", title: shortened(groupName(group), 1000) }, shortened(groupName(group), 300)),
-      via ? el("span", { class: "via" }, " via ", shortened(via, 120)) : "",
-      place ? el("span", { class: "place", title: shortened(place, 1000) }, shortPlace(place)) : "",
+      el("span", { class: "name", title: shortened(groupName(group), 1000) }, breakable(shortened(groupName(group), 300))),
+      via ? el("span", { class: "via" }, " via ", breakable(shortened(via, 120))) : "",
+      place ? el("span", { class: "place", title: shortened(place, 1000) }, breakable(shortPlace(place))) : "",
       fromCaller(group)));
 }
 
@@ -204,8 +204,8 @@ function stackOfSite(site, value, first) {
   const step = frame => {
     const name = frames.function[frame];
     return el("li", { class: functions.kindOf(name) === LIBRARY ? "library" : "" },
-      el("span", { class: "name", title: shortened(functions.name[name], 1000) }, shortened(functions.shortOf(name), 300)),
-      el("span", { class: "place" }, shortPlace(placeOf(frame))));
+      el("span", { class: "name", title: shortened(functions.name[name], 1000) }, breakable(shortened(functions.shortOf(name), 300))),
+      el("span", { class: "place" }, breakable(shortPlace(placeOf(frame)))));
   };
   const stack = stackOf(site);
   const others = first === null ? stack : stackOf(first);
