@@ -74,7 +74,7 @@ data.sites.group.forEach((group, site) => members[group].push(site));
 const { frames, homes } = data.stacks, functions = unpacked(data.stacks.functions);
 const nodeParent = Int32Array.from(data.stacks.nodes.up, (up, node) => node - up);
 const nodeFrame = framesOfNodes(data.stacks.nodes.back);
-const LIBRARY = 2;
+const PROGRAM = 0, LIBRARY = 2;
 
 /** The functions with their names: each is written as what differs from the one before. */
 function unpacked({ shared, rest, home_step, short, brief }) {
@@ -93,7 +93,10 @@ function withoutGenerics(name) {
   if (!name.includes("<")) return name;
   let short = "", depth = 0;
   for (const letter of name) {
-    if (letter === "<") depth += 1;
+    if (letter === "<") {
+      if (depth === 0 && short.endsWith("::")) short = short.slice(0, -2);
+      depth += 1;
+    }
     else if (letter === ">") depth = Math.max(0, depth - 1);
     else if (depth === 0) short += letter;
   }
@@ -125,16 +128,27 @@ function placeOf(frame) {
   return file && frames.line[frame] ? `${file}:${frames.line[frame]}` : file;
 }
 
+/** The function of your own nearest to where a stack ends, if it ends in somebody else's. */
+const callers = new Map();
+
+function callerOf(group) {
+  if (!callers.has(group)) {
+    const values = data.sites.live.bytes, all = data.sites.allocated.bytes;
+    const [largest] = members[group].slice().sort((a, b) => Math.abs(values[b]) - Math.abs(values[a]) || all[b] - all[a]);
+    const path = stackOf(largest).map(frame => frames.function[frame]).filter(name => functions.kindOf(name) !== LIBRARY);
+    const own = path.findIndex(name => functions.kindOf(name) === PROGRAM);
+    callers.set(group, own > 0 ? functions.shortOf(path[own]) : "");
+  }
+  return callers.get(group);
+}
+
+let searchable = null;
+
 /** The functions that the query is about: 1 for each that has it in its name or file. */
 function matchingFunctions(query) {
-  const matches = new Uint8Array(functions.name.length);
-  if (query === "") return matches;
+  searchable ??= functions.name.map((name, at) => (name.includes("<") ? `${name}\n${functions.shortOf(at)}\n${functions.briefOf(at)}` : name).toLowerCase());
   const inHome = homes.file.map(file => string(file).toLowerCase().includes(query));
-  const has = name => name.toLowerCase().includes(query);
-  for (let at = 0; at < matches.length; at++) {
-    matches[at] = inHome[functions.home[at]] || has(functions.name[at]) || has(functions.shortOf(at)) || has(functions.briefOf(at));
-  }
-  return matches;
+  return Uint8Array.from(searchable, (words, at) => inHome[functions.home[at]] || words.includes(query));
 }
 
 /** The call stacks that go through a matching function: 1 for each. */

@@ -97,8 +97,8 @@ function paint(element, node) {
     const change = flame.sums[state.unit][node], most = flame.sums.width[0];
     const strength = most > 0 ? Math.sqrt(Math.min(1, Math.abs(change) / most)) : 0;
     element.style.setProperty("--hue", change >= 0 ? 6 : 214);
-    element.style.setProperty("--saturation", `${change === 0 ? 0 : 20 + 60 * strength}%`);
-    element.style.setProperty("--shade", 1 - strength);
+    element.style.setProperty("--saturation", `${change === 0 ? 0 : 40 + 45 * strength}%`);
+    element.style.setProperty("--shade", (1 - strength).toFixed(2));
     return;
   }
   if (node === 0) return;
@@ -175,6 +175,7 @@ function drawFlame() {
   canvas.replaceChildren(fragment);
   canvas.style.height = `${rows * ROW}px`;
   canvas.classList.toggle("searching", flame.matches !== null);
+  canvas.classList.toggle("signed", isSigned(state.measure));
   flame.note.textContent = sums.width[0] > 0
     ? isCut ? `Only ${DEEPEST} levels are shown: zoom in to see more.` : ""
     : `No ${valueName()} in any site.`;

@@ -79,7 +79,7 @@ function largestSites() {
     el("ol", {}, largest.map(group => {
       const via = string(data.groups.via[group]);
       return el("li", {}, el("button", { type: "button", onclick: () => goToSite(group), title: "Show this site in the table" },
-        el("span", { class: "name" }, shortened(groupName(group), 200), via ? el("span", { class: "via" }, " via ", shortened(via, 80)) : ""),
+        el("span", { class: "name" }, breakable(shortened(groupName(group), 200)), via ? el("span", { class: "via" }, " via ", breakable(shortened(via, 80))) : "", fromCaller(group)),
         el("span", { class: `value ${isChange ? (values[group] < 0 ? "shrank" : "grew") : ""}` }, inWords(values[group], "live", "bytes")),
         el("span", { class: "share" }, values[group] < 0 ? "" : share(values[group], sum)),
         el("span", { class: "track" }, bar(values[group] < 0 ? "shrunk" : "", values[group], most))));

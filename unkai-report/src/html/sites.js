@@ -62,6 +62,12 @@ function durationCell(list) {
   return [el("span", {}, below(bucket)), sparkline(list, durationRange)];
 }
 
+/** Who of your own code is behind a site in somebody else's. */
+function fromCaller(group) {
+  const caller = callerOf(group);
+  return caller ? el("span", { class: "from" }, "called by ", el("b", {}, breakable(shortened(caller, 120)))) : "";
+}
+
 function siteCell(group, isOpen) {
   const via = string(data.groups.via[group]), place = string(data.groups.place[group]);
   return el("button", {
@@ -69,9 +75,10 @@ function siteCell(group, isOpen) {
   },
     el("span", { class: "chevron", "aria-hidden": "true" }),
     el("span", { class: "names" },
-      el("span", { class: "name", title: shortened(groupName(group), 1000) }, shortened(groupName(group), 300)),
-      via ? el("span", { class: "via" }, " via ", shortened(via, 120)) : "",
-      place ? el("span", { class: "place", title: shortened(place, 1000) }, shortPlace(place)) : ""));
+      el("span", { class: "name", title: shortened(groupName(group), 1000) }, breakable(shortened(groupName(group), 300))),
+      via ? el("span", { class: "via" }, " via ", breakable(shortened(via, 120))) : "",
+      place ? el("span", { class: "place", title: shortened(place, 1000) }, breakable(shortPlace(place))) : "",
+      fromCaller(group)));
 }
 
 /** The rows in order, without those that the query leaves out. */
@@ -183,7 +190,7 @@ function stacksRow(group) {
     el("div", { class: "unfolded" },
       el("div", { class: "callstacks" },
         el("h4", {}, sites.length === 1 ? "The call stack that ends here" : `${inCount(sites.length)} call stacks end here`),
-        sites.slice(0, STACKS_SHOWN).map(site => stackOfSite(site, values[site])),
+        sites.slice(0, STACKS_SHOWN).map((site, at) => stackOfSite(site, values[site], at === 0 ? null : sites[0])),
         more > 0 ? el("p", { class: "note" }, `and ${plural(more, "call stack")} with less`) : ""),
       el("div", {},
         el("table", { class: "figures" },
@@ -192,18 +199,25 @@ function stacksRow(group) {
         charts))));
 }
 
-function stackOfSite(site, value) {
+/** A call stack; all but the first are folded to what tells them from it. */
+function stackOfSite(site, value, first) {
   const step = frame => {
     const name = frames.function[frame];
     return el("li", { class: functions.kindOf(name) === LIBRARY ? "library" : "" },
-      el("span", { class: "name", title: shortened(functions.name[name], 1000) }, shortened(functions.shortOf(name), 300)),
-      el("span", { class: "place" }, shortPlace(placeOf(frame))));
+      el("span", { class: "name", title: shortened(functions.name[name], 1000) }, breakable(shortened(functions.shortOf(name), 300))),
+      el("span", { class: "place" }, breakable(shortPlace(placeOf(frame)))));
   };
-  return el("div", { class: "callstack" },
-    el("p", {},
-      el("strong", {}, inWords(value)), ` ${share(Math.abs(value), Math.abs(whole()))}`,
-      el("button", { type: "button", class: "plain", onclick: () => showInFlame(site) }, "Show in flame graph")),
-    el("ol", {}, stackOf(site).slice(0, 200).map(step)));
+  const stack = stackOf(site);
+  const others = first === null ? stack : stackOf(first);
+  const other = stack.findIndex((frame, at) => frame !== others[at]);
+  const through = other < 0 ? "" : functions.shortOf(frames.function[stack[other]]);
+  return el("details", { class: "callstack", open: first === null },
+    el("summary", {},
+      el("strong", {}, inWords(value)), " ", el("span", { class: "part" }, share(Math.abs(value), Math.abs(whole()))),
+      through ? [" through ", el("span", { class: "name" }, shortened(through, 120))] : ""),
+    el("ol", {}, stack.slice(0, 200).map(step)),
+    stack.length > 200 ? el("p", { class: "note" }, `and ${plural(stack.length - 200, "frame")} above`) : "",
+    el("button", { type: "button", class: "plain", onclick: () => showInFlame(site) }, "Show in flame graph"));
 }
 
 function showInFlame(site) {
@@ -218,7 +232,7 @@ function drawSitesSection() {
   const section = byId("sites");
   table.caption = el("span", { class: "aside" });
   table.head = el("tr", {}, COLUMNS.map(({ id, title, text, optional }) =>
-    el("th", { scope: "col", "data-column": id, class: `${text ? "text" : ""} ${id} ${optional ? "optional" : ""}`, title: HINTS[id] },
+    el("th", { scope: "col", "data-column": id, class: `${text ? "text" : ""} ${id === "name" ? "" : id} ${optional ? "optional" : ""}`, title: HINTS[id] },
       el("button", { type: "button", onclick: () => sortBy(id, text) }, title))));
   table.body = el("tbody", { onclick: event => {
     const row = event.target.closest("tr[data-group]");

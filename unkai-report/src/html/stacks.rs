@@ -326,7 +326,12 @@ fn without_generics(name: &str) -> String {
     let mut depth = 0_usize;
     for character in name.chars() {
         match character {
-            '<' => depth += 1,
+            '<' => {
+                if depth == 0 && short.ends_with("::") {
+                    short.truncate(short.len() - 2);
+                }
+                depth += 1;
+            }
             '>' => depth = depth.saturating_sub(1),
             _ if depth == 0 => short.push(character),
             _ => {}
@@ -421,6 +426,10 @@ mod tests {
         builder.add(&report, &report.snapshot().sites[0], &mut strings);
         let functions = builder.finish(&mut strings).functions;
         assert_eq!(functions.short.function, [0]);
+        assert_eq!(
+            without_generics("app::Map<K,V>::insert::<u8>"),
+            "app::Map::insert"
+        );
         let short = functions.short.string[0] as usize;
         assert_eq!(strings.list[short], "<app::It as Iterator>::next");
         assert_eq!(last_two("app::Map::insert"), "Map::insert");

@@ -58,6 +58,9 @@ function shortPlace(place) {
 const shortened = (name, limit) =>
   name.length > limit ? `${name.slice(0, limit * 0.55)} … ${name.slice(-limit * 0.4)}` : name;
 
+/** A name that is broken between its parts, if it must be. */
+const breakable = name => name.split(/(?<=::|[\\/])/).flatMap((part, at) => at === 0 ? [part] : [document.createElement("wbr"), part]);
+
 const SVG = "http://www.w3.org/2000/svg";
 
 function fill(element, attributes, children) {

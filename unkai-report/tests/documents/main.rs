@@ -7,6 +7,8 @@ mod flamegraph;
 mod folded;
 mod golden;
 #[cfg(feature = "json")]
+mod html;
+#[cfg(feature = "json")]
 mod json;
 #[cfg(feature = "prometheus")]
 #[path = "../support/openmetrics.rs"]

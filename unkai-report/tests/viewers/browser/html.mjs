@@ -157,6 +157,8 @@ const parts = {
     assert.ok(await page.$$eval(".stacks .callstack li", frames => frames.length) > 2);
     await page.$eval("#sites", section => section.scrollIntoView());
     await picture("unfolded", false);
+    assert.equal(await page.$$eval(".stacks details[open]", stacks => stacks.length), 1);
+    assert.match(await textOf(".stacks details:nth-of-type(2) summary"), /through shop::api::search::search$/);
     await page.click(".stacks .callstack button");
     assert.ok(await page.$$eval("#canvas .above", cells => cells.length) > 2);
     await page.click("#reset");
@@ -181,8 +183,21 @@ const parts = {
     await open(400, 800);
     const [wide, narrow] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
     assert.ok(wide <= narrow, `${wide} wider than the screen of ${narrow}`);
+    await picture("narrow", false);
+    await page.$eval("#controls", controls => controls.scrollIntoView());
+    await picture("narrow-flame", false);
     await page.click("#sites tbody .site");
-    await picture("narrow");
+    await page.$eval("#sites", section => section.scrollIntoView());
+    await picture("narrow-sites", false);
+
+    // On paper: everything is unfolded, nothing is to be clicked, and dark pages are white.
+    await open(1000, 1400, "dark");
+    await page.emulateMediaType("print");
+    await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+    assert.equal(await colour(), "rgb(255, 255, 255)");
+    assert.equal(await page.$eval("#controls", controls => getComputedStyle(controls).display), "none");
+    assert.equal(await page.$$eval("details:not([open])", folded => folded.length), 0);
+    await picture("print");
     await page.pdf({ path: `${pictures}.pdf`, format: "A4" });
   },
 
