@@ -4,8 +4,8 @@
 //! called. The file is a page of its own for any browser: a click zooms, a word at the upper right searches. Frames of
 //! the allocator and of the runtime are left out, as in the text report; names are [short](crate::Function::short_name).
 //!
-//! In [`write`], each crate has a colour, the standard library is pale, and what has no name is grey. Of a difference of
-//! two snapshots, [`write`] shows growth (red) and shrinkage (blue) alone; [`write_change`] shows all that the later
+//! In [`write()`], each crate has a colour, the standard library is pale, and what has no name is grey. Of a difference of
+//! two snapshots, [`write()`] shows growth (red) and shrinkage (blue) alone; [`write_change`] shows all that the later
 //! report has, coloured by what became of it.
 
 mod colours;
@@ -104,7 +104,7 @@ pub fn write(report: &Report, options: &Options, out: &mut impl io::Write) -> io
 ///
 /// Stacks are the same if their functions have the same names, so the reports may come from two processes, and from two
 /// builds of a program. Boxes are as wide as the value in `later`; what was in `earlier` alone has no width, and the
-/// second line says how much that is. [`write`] with the report of a difference of two snapshots draws changes alone.
+/// second line says how much that is. [`write()`] with the report of a difference of two snapshots draws changes alone.
 ///
 /// # Errors
 /// Those of `out`.
@@ -157,10 +157,11 @@ fn draw(
     // The end of a path tells more than its start.
     drawing.text_truncate_direction = TextTruncateDirection::Left;
     drawing.bgcolors = Some(BackgroundColor::Flat(colours::BACKGROUND));
-    match palette {
-        Some(palette) => drawing.palette_map = Some(palette),
-        None => drawing.stroke_color = colours::STROKE,
-    }
+    drawing.stroke_color = match palette {
+        Some(_) => colours::LINES,
+        None => colours::LINES_OF_CHANGES,
+    };
+    drawing.palette_map = palette;
     drawing.frame_height = 18;
     // Takes the lines as they are, from the last to the first. All else would sort them by their characters, where `a::b`
     // stands between `a` and `a;c`, and the box of `a` would be torn in two.

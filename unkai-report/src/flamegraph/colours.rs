@@ -89,8 +89,11 @@ pub(super) const BACKGROUND: Color = Color {
     b: 255,
 };
 
+/// Between boxes.
+pub(super) const LINES: StrokeColor = StrokeColor::Color(BACKGROUND);
+
 /// Between boxes of changes, most of which are white.
-pub(super) const STROKE: StrokeColor = StrokeColor::Color(Color {
+pub(super) const LINES_OF_CHANGES: StrokeColor = StrokeColor::Color(Color {
     r: 208,
     g: 210,
     b: 216,
