@@ -27,7 +27,7 @@ mod frames;
 use std::io::{self, Write};
 
 use serde::Serialize;
-use unkai_core::{DURATION_BUCKETS, DurationHistogram, Estimate, Sampling, Site, Snapshot};
+use unkai_core::{DURATION_BUCKETS, DurationHistogram, Estimate, Sampling, Site, Snapshot, aside};
 
 use crate::numbered::{self, Rounding};
 use crate::report::Report;
@@ -71,6 +71,10 @@ impl Options {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn write(report: &Report, _options: &Options, out: &mut impl io::Write) -> io::Result<()> {
+    aside(|| write_profile(report, out))
+}
+
+fn write_profile(report: &Report, out: &mut impl io::Write) -> io::Result<()> {
     let snapshot = report.snapshot();
     let mut frames = Frames::new(report);
     let stacks = numbered::stacks(

@@ -17,6 +17,8 @@ use std::io;
 use inferno::flamegraph::color::{BackgroundColor, PaletteMap};
 use inferno::flamegraph::{self, TextTruncateDirection};
 
+use unkai_core::aside;
+
 use crate::report::Report;
 use crate::value::Value;
 use head::Head;
@@ -89,14 +91,16 @@ impl Default for Options {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn write(report: &Report, options: &Options, out: &mut impl io::Write) -> io::Result<()> {
-    let head = Head::of(report, options.value);
-    if report.snapshot().window.is_some() && options.value.is_level() {
-        let lines = Lines::of_growth(report, options.value);
-        return draw(&lines, head, None, options, out);
-    }
-    let lines = Lines::of(report, options.value);
-    let mut palette = colours::palette(report, &lines);
-    draw(&lines, head, Some(&mut palette), options, out)
+    aside(|| {
+        let head = Head::of(report, options.value);
+        if report.snapshot().window.is_some() && options.value.is_level() {
+            let lines = Lines::of_growth(report, options.value);
+            return draw(&lines, head, None, options, out);
+        }
+        let lines = Lines::of(report, options.value);
+        let mut palette = colours::palette(report, &lines);
+        draw(&lines, head, Some(&mut palette), options, out)
+    })
 }
 
 /// Draws `later`, coloured by what changed since `earlier`: red where it grew at the innermost function, blue where it
@@ -132,9 +136,11 @@ pub fn write_change(
     options: &Options,
     out: &mut impl io::Write,
 ) -> io::Result<()> {
-    let lines = Lines::of_change(earlier, later, options.value);
-    let head = Head::of_change(earlier, later, options.value, lines.gone);
-    draw(&lines, head, None, options, out)
+    aside(|| {
+        let lines = Lines::of_change(earlier, later, options.value);
+        let head = Head::of_change(earlier, later, options.value, lines.gone);
+        draw(&lines, head, None, options, out)
+    })
 }
 
 /// Draws `lines`: by `palette`, or as changes.

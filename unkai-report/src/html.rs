@@ -34,7 +34,7 @@ mod stacks;
 use std::io;
 
 use serde::Serialize;
-use unkai_core::Snapshot;
+use unkai_core::{Snapshot, aside};
 
 use crate::report::Report;
 #[cfg(doc)]
@@ -89,16 +89,18 @@ impl Default for Options<'_> {
 /// # Errors
 /// Those of `out`.
 pub fn write(report: &Report, options: &Options<'_>, out: &mut impl io::Write) -> io::Result<()> {
-    let mut out = io::BufWriter::new(out);
-    let mut rest = PAGE;
-    while let Some((before, behind)) = rest.split_once("<!--") {
-        let (name, behind) = behind.split_once("-->").unwrap_or_default();
-        io::Write::write_all(&mut out, before.as_bytes())?;
-        insert(name, report, options, &mut out)?;
-        rest = behind;
-    }
-    io::Write::write_all(&mut out, rest.as_bytes())?;
-    io::Write::flush(&mut out)
+    aside(|| {
+        let mut out = io::BufWriter::new(out);
+        let mut rest = PAGE;
+        while let Some((before, behind)) = rest.split_once("<!--") {
+            let (name, behind) = behind.split_once("-->").unwrap_or_default();
+            io::Write::write_all(&mut out, before.as_bytes())?;
+            insert(name, report, options, &mut out)?;
+            rest = behind;
+        }
+        io::Write::write_all(&mut out, rest.as_bytes())?;
+        io::Write::flush(&mut out)
+    })
 }
 
 /// Writes what stands in the page at the mark `name`.

@@ -53,7 +53,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use prost::Message;
-use unkai_core::{Sampling, Snapshot};
+use unkai_core::{Sampling, Snapshot, aside};
 
 use crate::report::Report;
 use crate::value::Value;
@@ -150,15 +150,17 @@ impl Default for Options {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn write(report: &Report, options: &Options, out: &mut impl io::Write) -> io::Result<()> {
-    let profile = profile(report, options).encode_to_vec();
-    if options.compressed {
-        let mut out = GzEncoder::new(out, Compression::fast());
-        out.write_all(&profile)?;
-        out.finish()?;
-        Ok(())
-    } else {
-        out.write_all(&profile)
-    }
+    aside(|| {
+        let profile = profile(report, options).encode_to_vec();
+        if options.compressed {
+            let mut out = GzEncoder::new(out, Compression::fast());
+            out.write_all(&profile)?;
+            out.finish()?;
+            Ok(())
+        } else {
+            out.write_all(&profile)
+        }
+    })
 }
 
 fn profile(report: &Report, options: &Options) -> Profile {

@@ -71,6 +71,8 @@ use std::io;
 
 pub use self::collector::HeapCollector;
 use self::heap::Heap;
+use unkai_core::aside;
+
 use crate::metrics;
 pub use crate::metrics::CONTENT_TYPE;
 use crate::report::Report;
@@ -140,9 +142,11 @@ impl Default for Options {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn write(report: &Report, options: &Options, out: &mut impl io::Write) -> io::Result<()> {
-    if report.snapshot().window.is_some() {
-        let why = "a difference of two snapshots has no counters: metrics are written of a plain snapshot";
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
-    }
-    metrics::write(Heap::of(report, options.top_sites), options.end, out)
+    aside(|| {
+        if report.snapshot().window.is_some() {
+            let why = "a difference of two snapshots has no counters: metrics are written of a plain snapshot";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
+        metrics::write(Heap::of(report, options.top_sites), options.end, out)
+    })
 }

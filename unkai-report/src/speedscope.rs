@@ -13,6 +13,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use unkai_core::aside;
+
 use crate::numbered::{self, Numbers, Rounding};
 use crate::report::Report;
 use crate::shown::Step;
@@ -69,6 +71,10 @@ impl Options {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn write(report: &Report, options: &Options, out: &mut impl io::Write) -> io::Result<()> {
+    aside(|| write_profile(report, options, out))
+}
+
+fn write_profile(report: &Report, options: &Options, out: &mut impl io::Write) -> io::Result<()> {
     let mut frames = Vec::new();
     let mut numbers = Numbers::new();
     let stacks = numbered::stacks(

@@ -5,7 +5,7 @@ use std::{fmt, mem};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
-use unkai_core::Snapshot;
+use unkai_core::{Snapshot, aside};
 
 use super::Options;
 use super::heap::Heap;
@@ -103,11 +103,13 @@ impl HeapCollector {
 
 impl Collector for HeapCollector {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let snapshot = (self.source)();
-        if snapshot.window.is_some() {
-            return Err(fmt::Error);
-        }
-        self.heap(snapshot).encode(encoder)
+        aside(|| {
+            let snapshot = (self.source)();
+            if snapshot.window.is_some() {
+                return Err(fmt::Error);
+            }
+            self.heap(snapshot).encode(encoder)
+        })
     }
 }
 
