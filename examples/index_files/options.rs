@@ -12,10 +12,8 @@ pub(crate) struct Options {
     pub(crate) interval: u64,
     /// How often to build the index.
     pub(crate) repeat: u32,
-    /// Where to write the report as JSON.
-    pub(crate) json: Option<PathBuf>,
-    /// Where to write the report as folded stacks.
-    pub(crate) folded: Option<PathBuf>,
+    /// The folder to write the reports to.
+    pub(crate) reports: PathBuf,
 }
 
 /// What was asked for.
@@ -39,8 +37,8 @@ Usage: index_files [OPTIONS] [PATH]
                     1 samples every block, K, M and G multiply by powers of 1024.
                     unkai's own default is 512K; 64K shows more of a small program.
   --repeat N        build the index N times, to work longer [default: 1]
-  --json FILE       write the report as JSON
-  --folded FILE     write the live bytes as folded stacks, for a flame graph
+  --reports DIR     the folder to write reports to, for a browser, for go tool pprof
+                    and for programs [default: target/index_files]
   --help            show this text
 
 Exit status: 0 if all went well, 1 if there was nothing to index or to write to,
@@ -55,8 +53,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Req
         path: PathBuf::from(env!("CARGO_MANIFEST_DIR")),
         interval: INTERVAL,
         repeat: 1,
-        json: None,
-        folded: None,
+        reports: PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/index_files"),
     };
     while let Some(argument) = arguments.next() {
         let mut value = |option: &str| {
@@ -67,8 +64,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Req
             Some("--help" | "-h") => return Ok(Request::Help),
             Some(option @ "--interval") => options.interval = interval(&value(option)?)?,
             Some(option @ "--repeat") => options.repeat = repeat(&value(option)?)?,
-            Some(option @ "--json") => options.json = Some(value(option)?.into()),
-            Some(option @ "--folded") => options.folded = Some(value(option)?.into()),
+            Some(option @ "--reports") => options.reports = value(option)?.into(),
             Some(option) if option.starts_with('-') => {
                 return Err(format!("there is no option {option}"));
             }

@@ -6,11 +6,13 @@
 //! | `files.rs` | which files there are, and their texts |
 //! | `index.rs` | where each word stands |
 //! | `statistics.rs` | what is remembered of each file |
+//! | `reports.rs` | the files that are left behind |
 //! | `session.rs` | the work in order, and what the heap profiler is asked on the way |
 
 mod files;
 mod index;
 mod options;
+mod reports;
 mod session;
 mod statistics;
 

@@ -1,15 +1,15 @@
 //! The work in order, and what the heap profiler is asked on the way.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use unkai::UnkaiGlobalAlloc;
-use unkai::report::{Report, folded, json, text, units};
+use unkai::report::{Report, text, units};
 
 use super::files::{self, Unreadable};
 use super::index::Index;
 use super::options::Options;
+use super::reports::Folder;
 use super::statistics::DocumentStatistics;
 
 /// Why there is no result.
@@ -38,21 +38,27 @@ pub(crate) fn run<A>(
 ) -> Result<(), Failure> {
     heap.set_sampling_interval(options.interval);
     // Made now, so that a mistyped name does not cost the work.
-    let json_file = options.json.as_deref().map(create).transpose()?;
-    let folded_file = options.folded.as_deref().map(create).transpose()?;
+    let folder = Folder::make(&options.reports)?;
 
     let mut unreadable = Vec::new();
     let files = files::find_files(&options.path, &mut unreadable).map_err(Failure::Argument)?;
     let found_unreadable = unreadable.len();
     let mut library = Library::default();
+    let mut earlier = Vec::new();
     for round in 1..=options.repeat {
         // The library of the round before goes first.
         library = Library::default();
+        earlier.clear();
         unreadable.truncate(found_unreadable);
         if options.repeat > 1 {
             writeln!(out, "round {round} of {}", options.repeat)?;
         }
-        build_index(heap, &files, &mut library, &mut unreadable, out)?;
+        let mut at_quarter = |done: usize| {
+            // To see later what has grown on the way.
+            earlier.push(heap.snapshot());
+            print_status(heap, done, files.len(), out)
+        };
+        build_index(&files, &mut library, &mut unreadable, &mut at_quarter)?;
     }
     name_unreadable(&unreadable);
     if library.documents.is_empty() {
@@ -67,15 +73,9 @@ pub(crate) fn run<A>(
     let snapshot = heap.snapshot();
     let report = Report::new(snapshot);
     writeln!(out)?;
-    text::write(&report, &text::Options::new(), out)?;
-    if let Some((path, mut file)) = json_file {
-        let written = json::write(&report, &json::Options::new(), &mut file);
-        finish(written, path, file)?;
-    }
-    if let Some((path, mut file)) = folded_file {
-        let written = folded::write(&report, &folded::Options::new(), &mut file);
-        finish(written, path, file)?;
-    }
+    let look = text::Options::for_terminal(&io::stdout());
+    text::write(&report, &look.earlier(&earlier), out)?;
+    folder.write_reports(&report, &earlier)?;
 
     let (bytes, blocks) = library.index.posting_bytes_and_blocks();
     let (live_bytes, live_blocks) = (usage.live_bytes(), usage.live_blocks());
@@ -85,17 +85,17 @@ pub(crate) fn run<A>(
          add_posting holds {bytes} bytes in {blocks} blocks\n  \
          the program holds {live_bytes} bytes in {live_blocks} blocks"
     )?;
+    folder.print_contents(out)?;
     Ok(())
 }
 
-/// Reads all files into `library`, and says on the way how the heap grows.
+/// Reads all files into `library`, and calls `at_quarter` on the way with the number of files that are done.
 #[inline(never)]
-fn build_index<A>(
-    heap: &UnkaiGlobalAlloc<A>,
+fn build_index(
     files: &[PathBuf],
     library: &mut Library,
     unreadable: &mut Vec<Unreadable>,
-    out: &mut impl Write,
+    at_quarter: &mut dyn FnMut(usize) -> io::Result<()>,
 ) -> Result<(), Failure> {
     for (done, path) in (1..).zip(files) {
         match files::read_file(path) {
@@ -104,7 +104,7 @@ fn build_index<A>(
         }
         let quarter = |done: usize| done * 4 / files.len();
         if quarter(done) > quarter(done - 1) {
-            print_status(heap, done, files.len(), out)?;
+            at_quarter(done)?;
         }
     }
     Ok(())
@@ -189,25 +189,6 @@ fn answer_queries(library: &Library, out: &mut impl Write) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-type Output<'a> = (&'a Path, BufWriter<File>);
-
-fn create(path: &Path) -> Result<Output<'_>, Failure> {
-    match File::create(path) {
-        Ok(file) => Ok((path, BufWriter::new(file))),
-        Err(error) => {
-            let path = path.display();
-            Err(Failure::Argument(format!("cannot write {path}: {error}")))
-        }
-    }
-}
-
-fn finish(written: io::Result<()>, path: &Path, mut file: BufWriter<File>) -> Result<(), Failure> {
-    written.and_then(|()| file.flush()).map_err(|error| {
-        let path = path.display();
-        Failure::NoResult(format!("cannot write {path}: {error}"))
-    })
 }
 
 impl From<io::Error> for Failure {
