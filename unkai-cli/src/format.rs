@@ -4,7 +4,9 @@ use std::io;
 use std::path::Path;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use unkai_report::{Report, Value, folded, json, text};
+use unkai_report::{
+    Report, Value, dhat, flamegraph, folded, html, json, pprof, prometheus, speedscope, text,
+};
 
 /// A format.
 #[derive(Debug)]
@@ -29,6 +31,10 @@ pub(crate) struct Format {
 pub(crate) struct Subject<'a> {
     /// A profile, or what changed between two.
     pub(crate) report: &'a Report,
+    /// The two profiles, the earlier one first, if this is what changed between them.
+    pub(crate) between: Option<[&'a Report; 2]>,
+    /// Where it comes from, for titles.
+    pub(crate) name: &'a str,
     /// For formats that show one value.
     pub(crate) value: Value,
     /// How text is laid out.
@@ -44,6 +50,89 @@ pub(crate) const TEXT: Format = Format {
     takes_value: false,
     shows_changes: true,
     write: |subject, mut out| text::write(subject.report, &subject.text, &mut out),
+};
+
+/// For people, in a browser.
+const HTML: Format = Format {
+    name: "html",
+    endings: &[".html", ".htm"],
+    purpose: "For people: a page for a browser, of one file",
+    is_binary: false,
+    takes_value: false,
+    shows_changes: true,
+    write: |subject, mut out| {
+        let options = html::Options::new().title(subject.name);
+        html::write(subject.report, &options, &mut out)
+    },
+};
+
+/// A flame graph.
+const SVG: Format = Format {
+    name: "svg",
+    endings: &[".svg"],
+    purpose: "For people: a flame graph for a browser",
+    is_binary: false,
+    takes_value: true,
+    shows_changes: true,
+    write: |subject, mut out| {
+        let options = flamegraph::Options::new().value(subject.value);
+        match subject.between {
+            Some([earlier, later]) => flamegraph::write_change(earlier, later, &options, &mut out),
+            None => flamegraph::write(subject.report, &options, &mut out),
+        }
+    },
+};
+
+/// What Go's tools made a standard.
+const PPROF: Format = Format {
+    name: "pprof",
+    endings: &[".pb.gz", ".pprof"],
+    purpose: "For go tool pprof, Pyroscope, Parca: gzip",
+    is_binary: true,
+    takes_value: true,
+    shows_changes: true,
+    write: |subject, mut out| {
+        let options = pprof::Options::new().default_value(subject.value);
+        pprof::write(subject.report, &options, &mut out)
+    },
+};
+
+/// For the viewer of Valgrind's heap profiler.
+const DHAT: Format = Format {
+    name: "dhat",
+    endings: &[".dhat", ".dhat.json"],
+    purpose: "For DHAT's viewer, dh_view.html",
+    is_binary: false,
+    takes_value: false,
+    shows_changes: true,
+    write: |subject, mut out| dhat::write(subject.report, &dhat::Options::new(), &mut out),
+};
+
+/// For the web page of this name.
+const SPEEDSCOPE: Format = Format {
+    name: "speedscope",
+    endings: &[".speedscope", ".speedscope.json"],
+    purpose: "For speedscope.app",
+    is_binary: false,
+    takes_value: true,
+    shows_changes: true,
+    write: |subject, mut out| {
+        let options = speedscope::Options::new().value(subject.value);
+        speedscope::write(subject.report, &options, &mut out)
+    },
+};
+
+/// For monitoring.
+const PROMETHEUS: Format = Format {
+    name: "prometheus",
+    endings: &[".prom"],
+    purpose: "For Prometheus: metrics as OpenMetrics text",
+    is_binary: false,
+    takes_value: false,
+    shows_changes: false,
+    write: |subject, mut out| {
+        prometheus::write(subject.report, &prometheus::Options::new(), &mut out)
+    },
 };
 
 /// For flame graph tools.
@@ -72,7 +161,9 @@ const JSON: Format = Format {
 };
 
 /// All formats, those for people first.
-pub(crate) const FORMATS: &[Format] = &[TEXT, FOLDED, JSON];
+pub(crate) const FORMATS: &[Format] = &[
+    TEXT, HTML, SVG, PPROF, DHAT, SPEEDSCOPE, FOLDED, PROMETHEUS, JSON,
+];
 
 impl Format {
     /// The format whose files are called like `path`: the one with the longest ending that fits.
@@ -125,6 +216,10 @@ mod tests {
             ("heap.folded", Some("folded")),
             ("heap.folded.txt", Some("folded")),
             ("heap.json", Some("json")),
+            ("heap.dhat.json", Some("dhat")),
+            ("heap.speedscope.json", Some("speedscope")),
+            ("heap.pb.gz", Some("pprof")),
+            ("heap.gz", None),
             ("heap", None),
             ("heap.txt/", Some("text")),
             ("heap.gif", None),

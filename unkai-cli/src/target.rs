@@ -87,8 +87,13 @@ impl Target {
 }
 
 impl Plan {
-    /// Writes `report`.
-    pub(crate) fn put(&self, report: &Report) -> Result<(), Failure> {
+    /// Writes `report`, which is called `name`, and shows what changed `between` two others if these are given.
+    pub(crate) fn put(
+        &self,
+        report: &Report,
+        name: &str,
+        between: Option<[&Report; 2]>,
+    ) -> Result<(), Failure> {
         if report.snapshot().window.is_some() && !self.format.shows_changes {
             return Err(Failure::Usage(format!(
                 "the format {} cannot show what changed: take {}",
@@ -98,6 +103,8 @@ impl Plan {
         }
         let subject = Subject {
             report,
+            between,
+            name,
             value: self.value,
             text: self.text,
         };

@@ -20,12 +20,13 @@ pub(crate) struct Arguments {
 }
 
 const EXAMPLES: &str = examples!(
-    "  unkai convert heap.json -o heap.txt
-  unkai convert heap.json -o heap.folded --value allocated
+    "  unkai convert heap.json -o heap.html
+  unkai convert heap.json -o heap.svg --value allocated
   gunzip -c heap.json.gz | unkai convert - -o heap.json"
 );
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let plan = arguments.target.plan(&[&arguments.profile], None)?;
-    plan.put(&input::profile(&arguments.profile)?)
+    let report = input::profile(&arguments.profile)?;
+    plan.put(&report, &input::name(&arguments.profile), None)
 }

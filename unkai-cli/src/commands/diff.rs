@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
 
 const EXAMPLES: &str = examples!(
     "  unkai diff monday.json tuesday.json
-  unkai diff monday.json tuesday.json --to folded --value allocated
+  unkai diff monday.json tuesday.json -o growth.svg
   unkai diff monday.json tuesday.json --to json | unkai top - -n 5"
 );
 
@@ -37,11 +37,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let paths = [&arguments.earlier, &arguments.later].map(PathBuf::as_path);
     let plan = arguments.target.plan(&paths, Some(&TEXT))?;
     let reports = input::profiles(&paths)?;
-    same_process::check(&reports, &paths.map(input::name))?;
+    let names = paths.map(input::name);
+    same_process::check(&reports, &names)?;
     let [earlier, later] = &reports[..] else {
         return Ok(());
     };
-    plan.put(&since(earlier, later))
+    let name = format!("{} since {}", names[1], names[0]);
+    plan.put(&since(earlier, later), &name, Some([earlier, later]))
 }
 
 /// What changed, with the names that either of them has.

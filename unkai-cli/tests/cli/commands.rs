@@ -99,6 +99,51 @@ fn convert_writes_what_the_library_writes() {
 }
 
 #[test]
+fn every_format_is_written_under_its_own_ending() {
+    let folder = Folder::with_samples();
+    for (name, start) in [
+        ("heap.html", &b"<!doctype html>"[..]),
+        ("heap.svg", b"<?xml"),
+        ("heap.pb.gz", b"\x1f\x8b"),
+        ("heap.dhat", b"{\"dhatFileVersion\":2"),
+        (
+            "heap.speedscope.json",
+            b"{\"$schema\":\"https://www.speedscope.app/",
+        ),
+        ("heap.prom", b"# HELP unkai_"),
+    ] {
+        for arguments in [
+            &["convert", "service.json", "-o", name][..],
+            &["diff", "earlier.json", "service.json", "-o", name],
+        ] {
+            if arguments[0] == "convert" || name != "heap.prom" {
+                folder.run(arguments).printed();
+            }
+            let content = std::fs::read(folder.path(name)).expect("it was written");
+            let begin = &content[..content.len().min(60)];
+            assert!(
+                content.starts_with(start),
+                "{name}: {}",
+                String::from_utf8_lossy(begin)
+            );
+        }
+    }
+}
+
+#[test]
+fn titles_tell_where_a_report_comes_from() {
+    let folder = Folder::with_samples();
+    let html = folder
+        .run(&["convert", "service.json", "--to", "html"])
+        .printed();
+    assert!(html.contains("<title>service.json"));
+    let html = folder
+        .run(&["diff", "earlier.json", "service.json", "--to", "html"])
+        .printed();
+    assert!(html.contains("<title>service.json since earlier.json"));
+}
+
+#[test]
 fn diff_shows_what_changed() {
     let folder = Folder::with_samples();
     let text = folder

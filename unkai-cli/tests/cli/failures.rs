@@ -174,23 +174,23 @@ fn contradictions_are_found_before_anything_is_read() {
     for (arguments, message) in [
         (
             &["convert", "nowhere.json"][..],
-            "which format? say --to text, folded or json, or -o FILE with an ending that tells",
+            "which format? say --to text, html, svg, pprof, dhat, speedscope, folded, prometheus or json, or -o FILE with an ending that tells",
         ),
         (
             &["convert", "nowhere.json", "-o", "-"],
-            "which format? say --to text, folded or json, or -o FILE with an ending that tells",
+            "which format? say --to text, html, svg, pprof, dhat, speedscope, folded, prometheus or json, or -o FILE with an ending that tells",
         ),
         (
             &["convert", "nowhere.json", "-o", "heap.gif"],
-            "the name heap.gif does not tell a format: say --to text, folded or json",
+            "the name heap.gif does not tell a format: say --to text, html, svg, pprof, dhat, speedscope, folded, prometheus or json",
         ),
         (
             &["diff", "nowhere.json", "nowhere.json", "-o", "heap"],
-            "the name heap does not tell a format: say --to text, folded or json",
+            "the name heap does not tell a format: say --to text, html, svg, pprof, dhat, speedscope, folded, prometheus or json",
         ),
         (
             &["convert", "nowhere.json", "--to", "json", "--value", "peak"],
-            "the format json shows all values alike: --value is for folded",
+            "the format json shows all values alike: --value is for svg, pprof, speedscope or folded",
         ),
         (
             &["diff", "-", "-"],
@@ -199,6 +199,20 @@ fn contradictions_are_found_before_anything_is_read() {
     ] {
         let message = format!("error: {message}\n\nFor more information, try '--help'.\n");
         folder.run(arguments).failed(2, &message);
+    }
+}
+
+#[test]
+fn a_format_without_changes_says_so() {
+    let folder = Folder::with_samples();
+    folder.save("change.json", &samples::change());
+    let message = "error: the format prometheus cannot show what changed: take text, html, svg, pprof, dhat, \
+                   speedscope, folded or json\n\nFor more information, try '--help'.\n";
+    for arguments in [
+        &["diff", "earlier.json", "service.json", "--to", "prometheus"][..],
+        &["convert", "change.json", "--to", "prometheus"],
+    ] {
+        folder.run(arguments).failed(2, message);
     }
 }
 

@@ -122,6 +122,25 @@ fn colour_can_be_had_everywhere() {
 }
 
 #[test]
+fn what_is_no_text_does_not_go_to_a_terminal() {
+    let folder = Folder::with_samples();
+    let convert = ["convert", "service.json", "--to", "pprof"];
+    let mut command = folder.command(&convert);
+    let mut errors = folder.create("errors.txt");
+    let stderr = errors.try_clone().expect("there are descriptors left");
+    let shown = Terminal::with_columns(80).show(command.stderr(stderr));
+    errors.flush().expect("the disk has room");
+    assert_eq!(shown, (String::new(), Some(2)));
+    assert_eq!(
+        folder.get("errors.txt"),
+        "error: the format pprof is no text and would garble the terminal: say -o FILE\n\nFor more information, try \
+         '--help'.\n"
+    );
+    let piped = folder.command(&convert).output().expect("it can be run");
+    assert!(piped.stdout.starts_with(b"\x1f\x8b"));
+}
+
+#[test]
 fn what_takes_long_says_so_and_leaves_no_trace() {
     let folder = Folder::with_samples();
     let mut terminal = Terminal::with_columns(80);
