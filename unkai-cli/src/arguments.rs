@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{convert, diff, info, leaks, report, scopes, top};
+use crate::commands::{convert, diff, info, leaks, name, report, scopes, top};
 use crate::failure::Failure;
 
 /// Reads heap profiles that unkai saved as JSON: says what is in them, compares them, and converts them to other formats.
@@ -29,6 +29,7 @@ pub(crate) enum Command {
     Convert(convert::Arguments),
     Diff(diff::Arguments),
     Leaks(leaks::Arguments),
+    Name(name::Arguments),
     Scopes(scopes::Arguments),
 }
 
@@ -41,6 +42,7 @@ impl Command {
             Self::Convert(arguments) => convert::run(arguments),
             Self::Diff(arguments) => diff::run(arguments),
             Self::Leaks(arguments) => leaks::run(arguments),
+            Self::Name(arguments) => name::run(arguments),
             Self::Scopes(arguments) => scopes::run(arguments),
         }
     }
@@ -53,12 +55,12 @@ const AFTER_LONG_HELP: &str = "\
 'unkai COMMAND --help' has examples.
 
 Profiles:
-  A PROFILE is a file that unkai_report::json::write wrote in the program that was profiled. All names and addresses \
-are in it: nothing else of that program or its machine is needed. \"-\" stands for standard input or output.
+  A PROFILE is a file that unkai_report::json::write wrote in the program that was profiled. Names and addresses \
+are in it: nothing else of that program or its machine is needed, but by 'unkai name'. \"-\" stands for standard input or output.
 
 Output files:
   A file named by -o is written completely or not at all. A new one can be read by its owner only, because reports tell \
-names and paths; one that is replaced stays as open as it was. The profile itself is never replaced.
+names and paths; one that is replaced stays as open as it was. The profile itself is never replaced, but by 'unkai name'.
 
 Exit codes:
   0  done

@@ -6,7 +6,7 @@ use crate::tool::{Folder, check};
 fn every_command_explains_itself() {
     let folder = Folder::new();
     for command in [
-        "", "info", "top", "report", "convert", "diff", "leaks", "scopes",
+        "", "info", "top", "report", "convert", "diff", "leaks", "name", "scopes",
     ] {
         let arguments: Vec<_> = [command, "--help"]
             .into_iter()

@@ -5,8 +5,9 @@ mod failures;
 mod files;
 mod help;
 mod large;
+#[cfg(target_os = "linux")]
+mod name;
 #[path = "../../../unkai-report/tests/support/samples.rs"]
-#[expect(dead_code, reason = "not every report of the samples is used here")]
 mod samples;
 mod streams;
 #[cfg(target_os = "linux")]

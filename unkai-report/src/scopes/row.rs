@@ -7,6 +7,10 @@ use unkai_core::{ScopeSnapshot, TreeSnapshot};
 /// The numbers of a scope, and what it is called.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Row<'a> {
+    #[cfg_attr(
+        not(feature = "prometheus"),
+        expect(dead_code, reason = "only metrics name a scope by its path")
+    )]
     pub(super) path: &'a str,
     pub(super) name: &'a str,
     /// Levels below the first row.
