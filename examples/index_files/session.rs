@@ -54,8 +54,10 @@ pub(crate) fn run<A>(
             writeln!(out, "round {round} of {}", options.repeat)?;
         }
         let mut at_quarter = |done: usize| {
-            // To see later what has grown on the way.
-            earlier.push(heap.snapshot());
+            // To see in the end what has grown on the way.
+            if done < files.len() {
+                earlier.push(heap.snapshot());
+            }
             print_status(heap, done, files.len(), out)
         };
         build_index(&files, &mut library, &mut unreadable, &mut at_quarter)?;

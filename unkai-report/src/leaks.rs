@@ -45,7 +45,7 @@ pub struct Suspect {
     pub site_ids: Vec<u32>,
     /// What is live.
     pub live: Estimate,
-    /// The age that half of the live blocks have passed; `None` without a live block.
+    /// An age that half of the live blocks have passed, by less than a factor of two; `None` without a live block.
     pub median_age: Option<Duration>,
     /// How it grew; `None` without earlier snapshots.
     pub growth: Option<Growth>,
@@ -76,11 +76,16 @@ pub struct Growth {
 ///
 /// Takes time in proportion to the sites of all snapshots.
 pub fn suspects(report: &Report, earlier: &[Snapshot]) -> Vec<Suspect> {
-    aside(|| match History::of(report, earlier) {
+    aside(|| among(&sites::groups(report), report, earlier))
+}
+
+/// The suspects among `groups`, which are all of `report`.
+pub(crate) fn among(groups: &[SiteGroup], report: &Report, earlier: &[Snapshot]) -> Vec<Suspect> {
+    match History::of(report, earlier) {
         _ if report.snapshot().window.is_some() => Vec::new(),
-        Some(history) => growing(report, &history),
-        None => accumulating(report),
-    })
+        Some(history) => growing(groups, report, &history),
+        None => accumulating(groups, report),
+    }
 }
 
 /// What [`suspects`] goes by with these snapshots, in a sentence or two. To be shown beside them, most of all if there are none.
@@ -131,16 +136,17 @@ fn freed_share(group: &SiteGroup) -> f64 {
     freed / (freed + group.live.blocks.max(0.0))
 }
 
-fn suspect(report: &Report, group: SiteGroup, growth: Option<Growth>, reason: String) -> Suspect {
-    let mut site_ids: Vec<u32> = site_ids(report, &group).collect();
+fn suspect(report: &Report, group: &SiteGroup, growth: Option<Growth>, reason: String) -> Suspect {
+    let mut site_ids: Vec<u32> = site_ids(report, group).collect();
     site_ids.sort_unstable();
     Suspect {
-        name: group.label.name,
-        via: group.label.via,
-        place: group.label.place,
+        name: group.label.name.clone(),
+        via: group.label.via.clone(),
+        place: group.label.place.clone(),
         site_ids,
         live: group.live,
-        median_age: group.ages.quantile(0.5),
+        // The quantile is the upper end of a bucket, which is twice the lower one.
+        median_age: group.ages.quantile(0.5).map(|age| age / 2),
         growth,
         reason,
     }
@@ -152,7 +158,7 @@ fn site_ids(report: &Report, group: &SiteGroup) -> impl Iterator<Item = u32> {
 }
 
 /// Suspects by their growth.
-fn growing(report: &Report, history: &History<'_>) -> Vec<Suspect> {
+fn growing(groups: &[SiteGroup], report: &Report, history: &History<'_>) -> Vec<Suspect> {
     let mut steps: Vec<HashMap<u32, Estimate>> = Vec::new();
     let followers = history.snapshots.iter().skip(1).copied();
     for (before, after) in history
@@ -164,10 +170,10 @@ fn growing(report: &Report, history: &History<'_>) -> Vec<Suspect> {
     }
     let whole = changes(history.snapshots[0], report.snapshot());
     let mut suspects = Vec::new();
-    for group in sites::groups(report) {
+    for group in groups {
         let change = |of: &HashMap<u32, Estimate>| {
             let mut sum = Estimate::default();
-            let parts = site_ids(report, &group).filter_map(|site| of.get(&site));
+            let parts = site_ids(report, group).filter_map(|site| of.get(&site));
             parts.for_each(|part| add(&mut sum, part));
             sum
         };
@@ -181,7 +187,7 @@ fn growing(report: &Report, history: &History<'_>) -> Vec<Suspect> {
             steps: steps.len(),
         };
         if growth.is_sure(total.bytes_variance) && growth.is_steady() {
-            let reason = growth.reason(&group, history.span);
+            let reason = growth.reason(group, history.span);
             suspects.push(suspect(report, group, Some(growth), reason));
         }
     }
@@ -231,16 +237,16 @@ impl Growth {
 }
 
 /// Suspects by their ages.
-fn accumulating(report: &Report) -> Vec<Suspect> {
+fn accumulating(groups: &[SiteGroup], report: &Report) -> Vec<Suspect> {
     let snapshot = report.snapshot();
     let all: f64 = snapshot.sites.iter().map(|site| site.live.bytes).sum();
     let mut suspects = Vec::new();
-    for group in sites::groups(report) {
+    for group in groups {
         let recent = younger(&group.ages, snapshot.uptime / 2) / group.ages.total();
         let enough =
             group.live.samples >= FEWEST_SAMPLES && group.live.bytes >= all * SMALLEST_SHARE;
         let all_the_time = (TOUCHED_SHARE..=1.0 - TOUCHED_SHARE).contains(&recent);
-        let freed = freed_share(&group);
+        let freed = freed_share(group);
         if snapshot.uptime >= SHORT_RUN && enough && all_the_time && freed <= FEW_FREED {
             let freed = match freed {
                 0.0 => "None of its blocks was ever freed".to_owned(),

@@ -4,7 +4,7 @@
 //! [`Symbols::resolve`] in the process that allocated, by [`Symbols::resolve_with`] from any other source of names, or
 //! from a report that was read back. Nothing else in unkai names an address.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use unkai_core::aside;
@@ -23,7 +23,7 @@ use crate::resolve::{self, ResolveCost, ResolveLimits};
 #[derive(Clone, Debug, Default)]
 pub struct Symbols {
     functions: Vec<Function>,
-    addresses: BTreeMap<u64, Box<[Location]>>,
+    addresses: HashMap<u64, Box<[Location]>>,
     by_name: HashMap<(Arc<str>, Option<Arc<str>>), u32>,
     strings: HashSet<Arc<str>>,
     cost: Option<ResolveCost>,
@@ -183,7 +183,10 @@ impl Symbols {
 
     /// Takes from `other`, names of the same process, what is not known here.
     pub fn add_missing(&mut self, other: &Symbols) {
-        for (address, locations) in other.addresses() {
+        // In a fixed order, so that functions are numbered in one.
+        let mut addresses: Vec<_> = other.addresses().collect();
+        addresses.sort_unstable_by_key(|(address, _)| *address);
+        for (address, locations) in addresses {
             if !self.locations(address).is_empty() {
                 continue;
             }
@@ -231,7 +234,7 @@ impl Symbols {
             .map_or(&[], |locations| locations)
     }
 
-    /// Each named address with its places, in ascending order.
+    /// Each named address with its places, in no order.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = (u64, &[Location])> {
         self.addresses
             .iter()

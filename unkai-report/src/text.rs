@@ -164,7 +164,7 @@ fn write_sections(
     tables::write(report, &groups, options, out)?;
     call_tree::write(report, options, out)?;
     durations::write(&groups, options, out)?;
-    suspects::write_found(report, options, out)?;
+    suspects::write_found(report, &groups, options, out)?;
     losses::write(report, options, out)?;
     losses::write_own_memory(report, options, out)
 }

@@ -11,7 +11,9 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use peak::PeakCounter;
-use unkai_report::{Report, Value, folded, json, text};
+use unkai_report::{
+    Report, dhat, flamegraph, folded, html, json, pprof, prometheus, speedscope, text,
+};
 
 #[global_allocator]
 static HEAP: PeakCounter = PeakCounter::new();
@@ -22,11 +24,21 @@ const SITES: usize = 50_000;
 type Write = fn(&Report, &mut Counter) -> io::Result<()>;
 
 /// Each format, and the most memory that it may take beside the report, in MiB.
-const FORMATS: [(&str, Write, usize); 4] = [
+const FORMATS: [(&str, Write, usize); 9] = [
     (
         "text",
         |report, out| text::write(report, &text::Options::new(), out),
         256,
+    ),
+    (
+        "html",
+        |report, out| html::write(report, &html::Options::new(), out),
+        256,
+    ),
+    (
+        "flame graph",
+        |report, out| flamegraph::write(report, &flamegraph::Options::new(), out),
+        384,
     ),
     (
         "folded",
@@ -34,20 +46,29 @@ const FORMATS: [(&str, Write, usize); 4] = [
         128,
     ),
     (
-        "folded, allocated blocks",
-        |report, out| {
-            folded::write(
-                report,
-                &folded::Options::new().value(Value::AllocatedBlocks),
-                out,
-            )
-        },
-        128,
+        "pprof",
+        |report, out| pprof::write(report, &pprof::Options::new(), out),
+        256,
+    ),
+    (
+        "dhat",
+        |report, out| dhat::write(report, &dhat::Options::new(), out),
+        256,
+    ),
+    (
+        "speedscope",
+        |report, out| speedscope::write(report, &speedscope::Options::new(), out),
+        256,
+    ),
+    (
+        "prometheus",
+        |report, out| prometheus::write(report, &prometheus::Options::new(), out),
+        256,
     ),
     (
         "json",
         |report, out| json::write(report, &json::Options::new(), out),
-        128,
+        256,
     ),
 ];
 

@@ -6,15 +6,17 @@ use super::Options;
 use super::layout::{error, fit, fit_place, heading, paragraph};
 use crate::leaks::{self, Suspect};
 use crate::report::Report;
+use crate::sites::SiteGroup;
 use crate::units::{bytes, count, duration, plural};
 
 /// The section, if there is a suspect, or a history that says that there is none.
 pub(super) fn write_found(
     report: &Report,
+    groups: &[SiteGroup],
     options: &Options<'_>,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
-    let suspects = leaks::suspects(report, options.earlier);
+    let suspects = leaks::among(groups, report, options.earlier);
     if suspects.is_empty() && options.earlier.is_empty() {
         return Ok(());
     }
