@@ -1,4 +1,5 @@
 //! JSON comes back as it was written, and nothing in it can bring a reader down.
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{env, io};
 
@@ -6,7 +7,7 @@ use unkai_core::{Cause, CrowdedTable, Sampling, Site, Snapshot, UnwinderKind, Wi
 use unkai_report::json::{self, ReadError};
 use unkai_report::{Report, folded, text};
 
-use crate::samples;
+use crate::{golden, samples};
 
 fn document(report: &Report) -> Vec<u8> {
     let mut out = Vec::new();
@@ -38,6 +39,18 @@ fn changed(report: &Report, from: &str, to: &str) -> String {
     let text = String::from_utf8(document(report)).expect("JSON is UTF-8");
     assert!(text.contains(from), "{from} is not in {text}");
     text.replacen(from, to, 1)
+}
+
+#[test]
+fn documents_are_as_agreed() {
+    for (name, report) in [
+        ("search-service.heap.json", samples::search_service()),
+        ("troubled.heap.json", samples::troubled()),
+    ] {
+        let mut out = Vec::new();
+        json::write(&report, &json::Options::new().pretty(true), &mut out).expect("a Vec takes it");
+        golden::check(name, &out);
+    }
 }
 
 #[test]
