@@ -10,7 +10,7 @@ use unkai_core::{DurationHistogram, Estimate, Site, Snapshot, TableUse};
 
 use super::memory::Memory;
 use super::stacks::{Builder, Stacks, Strings};
-use crate::leaks::{Suspect, suspects};
+use crate::leaks::{self, Suspect};
 use crate::report::Report;
 use crate::sites::{SiteGroup, groups};
 use crate::units::{bytes, digits, duration, moment, signed_digits};
@@ -31,8 +31,8 @@ pub(super) struct Data<'a> {
     memory: Memory,
     sampling: [String; 2],
     suspects: Vec<Suspected>,
-    /// How many snapshots the suspects were judged by.
-    snapshots: usize,
+    /// What the suspects were judged by, in words.
+    basis: String,
     own_memory: Vec<Table>,
     modules: Vec<Module<'a>>,
     strings: Strings,
@@ -160,11 +160,11 @@ impl<'a> Data<'a> {
             totals: Totals::of(snapshot),
             memory: Memory::of(snapshot),
             sampling: [sampling::blocks(snapshot), sampling::stacks(snapshot)],
-            suspects: suspects(report, earlier)
+            suspects: leaks::suspects(report, earlier)
                 .into_iter()
                 .map(|suspect| Suspected::new(suspect, snapshot, &sites))
                 .collect(),
-            snapshots: earlier.len() + 1,
+            basis: leaks::basis(report, earlier),
             own_memory: own_memory(snapshot),
             modules: modules(report),
             groups: Groups::new(&groups, snapshot.window, &stacks, &mut strings),

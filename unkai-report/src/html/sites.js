@@ -76,7 +76,7 @@ function siteCell(group, isOpen) {
     el("span", { class: "chevron", "aria-hidden": "true" }),
     el("span", { class: "names" },
       el("span", { class: "name", title: shortened(groupName(group), 1000) }, breakable(shortened(groupName(group), 300))),
-      via ? el("span", { class: "via" }, " via ", breakable(shortened(via, 120))) : "",
+      via ? el("span", { class: "via" }, "via ", breakable(shortened(via, 120))) : "",
       place ? el("span", { class: "place", title: shortened(place, 1000) }, breakable(shortPlace(place))) : "",
       fromCaller(group)));
 }
