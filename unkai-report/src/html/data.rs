@@ -75,8 +75,6 @@ struct Suspected {
     place: Option<String>,
     live: f64,
     live_error: f64,
-    growth: Option<f64>,
-    growth_error: Option<f64>,
     reason: String,
     /// Its place in the table.
     group: Option<u32>,
@@ -218,8 +216,6 @@ impl Suspected {
             place: suspect.place,
             live: rounded(suspect.live.bytes),
             live_error: rounded(suspect.live.bytes_error_95()),
-            growth: suspect.growth.map(|growth| rounded(growth.bytes)),
-            growth_error: suspect.growth.map(|growth| rounded(growth.error_95)),
             reason: suspect.reason,
         }
     }

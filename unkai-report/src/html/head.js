@@ -79,7 +79,7 @@ function largestSites() {
     el("ol", {}, largest.map(group => {
       const via = string(data.groups.via[group]);
       return el("li", {}, el("button", { type: "button", onclick: () => goToSite(group), title: "Show this site in the table" },
-        el("span", { class: "name" }, breakable(shortened(groupName(group), 200)), via ? el("span", { class: "via" }, "via ", breakable(shortened(via, 80))) : "", fromCaller(group)),
+        el("span", { class: "name" }, breakable(shortened(groupName(group), 200)), via ? [" ", el("span", { class: "via" }, "via ", breakable(shortened(via, 80)))] : "", fromCaller(group)),
         el("span", { class: `value ${isChange ? (values[group] < 0 ? "shrank" : "grew") : ""}` }, inWords(values[group], "live", "bytes")),
         el("span", { class: "share" }, values[group] < 0 ? "" : share(values[group], sum)),
         el("span", { class: "track" }, bar(values[group] < 0 ? "shrunk" : "", values[group], most))));
@@ -121,15 +121,14 @@ function drawSuspects() {
     section.append(el("p", { class: "empty" }, isChange ? "A difference has no suspects." : "No site looks like a leak."));
     return;
   }
-  section.append(el("ol", { class: "suspects" }, data.suspects.map(({ name, via, place, live, live_error, growth, growth_error, reason, group }) => {
+  section.append(el("ol", { class: "suspects" }, data.suspects.map(({ name, via, place, live, live_error, reason, group }) => {
     return el("li", { class: "panel" },
       el("p", { class: "names" },
         el("span", { class: "name" }, breakable(shortened(name, 300))),
-        via ? el("span", { class: "via" }, "via ", breakable(shortened(via, 120))) : "",
+        via ? [" ", el("span", { class: "via" }, "via ", breakable(shortened(via, 120)))] : "",
         place ? el("span", { class: "place", title: shortened(place, 1000) }, breakable(shortPlace(place))) : "",
         group === null ? "" : fromCaller(group)),
-      el("p", {}, el("strong", {}, inBytes(live)), ` live ${plusMinus(live_error, "bytes")}`,
-        growth === null ? "" : [", grew by ", el("strong", { class: "grew" }, inBytes(growth)), ` ${plusMinus(growth_error, "bytes")}`]),
+      el("p", {}, el("strong", {}, inBytes(live)), ` live, ${plusMinus(live_error, "bytes")}`),
       el("p", {}, reason),
       group === null ? "" : el("button", { type: "button", class: "plain", onclick: () => goToSite(group) }, "Show this site in the table"));
   })));

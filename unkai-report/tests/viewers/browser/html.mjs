@@ -129,6 +129,7 @@ const parts = {
     assert.notEqual(byAllocated, atFirst);
     await choose("unit", "blocks");
     assert.match(await textOf("#canvas .cell"), /all sites: [\d.]+ M$/);
+    assert.equal(await page.$eval("th[aria-sort=descending]", head => head.dataset.column), "blocks");
     await picture("allocated-blocks");
     await choose("unit", "bytes");
     assert.equal(await textOf("#canvas .cell"), byAllocated);
@@ -250,7 +251,7 @@ const parts = {
   async suspects() {
     await open();
     const first = await textOf("#suspects li");
-    assert.match(first, /Cache::insert.*grew by [\d.]+ MiB ± [\d.]+ MiB/);
+    assert.match(first, /Cache::insert.*called by shop::session::Session::open.*290 MiB live.*Grew by [\d.]+ MiB \(± /);
     assert.match(await textOf("#suspects .note"), /snapshots/);
     await page.$eval("#suspects", section => section.scrollIntoView({ block: "end" }));
     await picture("light", false);
