@@ -11,7 +11,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use peak::PeakCounter;
-use unkai_report::{Report, Value, folded, json, text};
+use unkai_report::{Report, Value, folded, html, json, text};
 
 #[global_allocator]
 static HEAP: PeakCounter = PeakCounter::new();
@@ -22,7 +22,7 @@ const SITES: usize = 50_000;
 type Write = fn(&Report, &mut Counter) -> io::Result<()>;
 
 /// Each format, and the most memory that it may take beside the report, in MiB.
-const FORMATS: [(&str, Write, usize); 4] = [
+const FORMATS: [(&str, Write, usize); 5] = [
     (
         "text",
         |report, out| text::write(report, &text::Options::new(), out),
@@ -48,6 +48,11 @@ const FORMATS: [(&str, Write, usize); 4] = [
         "json",
         |report, out| json::write(report, &json::Options::new(), out),
         128,
+    ),
+    (
+        "html",
+        |report, out| html::write(report, &html::Options::new(), out),
+        384,
     ),
 ];
 
