@@ -137,11 +137,7 @@ impl<'a> Data<'a> {
         let (mut strings, mut builder) = (Strings::new(), Builder::new());
         let groups = groups(report);
         let mut sites = Sites::new(snapshot, &groups);
-        sites.node = snapshot
-            .sites
-            .iter()
-            .map(|site| builder.add(report, site, &mut strings))
-            .collect();
+        sites.node = builder.add(report, &mut strings);
         let stacks = builder.finish(&mut strings);
         Self {
             title,
