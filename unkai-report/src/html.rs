@@ -83,8 +83,8 @@ impl Default for Options<'_> {
 /// [`json`] keeps every digit, and can be read back: this page is for people.
 ///
 /// # Cost
-/// Time and memory in proportion to the sites and their frames: for 50,000 call stacks of 25 frames less than a second,
-/// and about 10 MB written.
+/// Time and memory in proportion to the sites, their frames and the functions: for 50,000 call stacks of 25 frames in
+/// 300,000 functions less than two seconds and 250 MB, and 17 MB written. A browser draws such a page in a second or two.
 ///
 /// # Errors
 /// Those of `out`.

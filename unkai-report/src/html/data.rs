@@ -13,7 +13,7 @@ use super::stacks::{Builder, Stacks, Strings};
 use crate::leaks::{self, Suspect};
 use crate::report::Report;
 use crate::sites::{SiteGroup, groups};
-use crate::units::{bytes, digits, duration, moment, signed_digits};
+use crate::units::{bytes, digits, duration, moment, plural, signed_digits};
 use crate::words::losses::explanation;
 use crate::words::sampling;
 use crate::words::warnings::warnings;
@@ -56,7 +56,7 @@ struct Totals {
     peak_digits: String,
     /// How far from the true peak it may lie, in words.
     peak_error: Option<String>,
-    /// Requests that the allocator refused.
+    /// Requests that the allocator refused, in words.
     refused: Option<String>,
 }
 
@@ -195,7 +195,7 @@ impl Totals {
             },
             refused: match totals.refused_requests {
                 0 => None,
-                refused => Some(digits(refused)),
+                refused => Some(plural(refused, "request")),
             },
         }
     }

@@ -42,7 +42,7 @@ function drawTrust() {
   }
   section.append(el("div", { class: "warnings" },
     el("h2", {}, "Before you trust the numbers"),
-    el("ul", {}, data.warnings.map(warning => el("li", {}, warning.replace("Losses, below, says", "The list of losses says")))),
+    el("ul", {}, data.warnings.map(warning => el("li", {}, warning))),
     data.losses.length === 0 ? "" : el("details", {},
       el("summary", {}, `Losses: ${plural(data.losses.length, "kind")}`),
       el("dl", {}, data.losses.map(({ events, meaning }) => [el("dt", {}, events), el("dd", {}, meaning)])))));
@@ -62,7 +62,7 @@ function drawTotals() {
         `${peak_digits} B${peak_error ? ` ± ${peak_error} at most` : ""}`),
       card("allocated", isChange ? "Allocated, in the window" : "Allocated", inBytes(allocated.bytes), exactly(allocated)),
       card("freed", isChange ? "Freed, in the window" : "Freed", inBytes(freed.bytes), exactly(freed))),
-    refused ? el("p", { class: "note refused" }, `${refused} requests were refused by the allocator.`) : "",
+    refused ? el("p", { class: "note refused" }, `${refused} refused by the allocator.`) : "",
     el("div", { class: "pair" }, largestSites(), machinePanel()),
     el("p", { class: "note sampling" }, "Totals are exact. ", data.sampling[0]));
 }

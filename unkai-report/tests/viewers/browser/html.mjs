@@ -218,6 +218,8 @@ const parts = {
     const trust = await textOf("#trust");
     assert.match(trust, /Sampling is paused/);
     assert.match(trust, /Losses: 11 kinds/);
+    assert.match(await textOf("#totals"), /2 requests refused by the allocator/);
+    assert.ok(!(await textOf("#sites")).includes("called by"));
     assert.equal(await page.$eval("#trust details", details => details.open), false);
     await page.click("#trust summary");
     assert.equal((await textsOf("#trust dt")).length, 11);
