@@ -78,8 +78,12 @@ function largestSites() {
     largest.length === 0 ? el("p", { class: "empty" }, isChange ? "No site's live bytes changed." : "No sampled block is live.") : "",
     el("ol", {}, largest.map(group => {
       const via = string(data.groups.via[group]);
+      // The line tells two calls in one function apart.
+      const isTwin = other => other !== group && groupName(other) === groupName(group) && data.groups.via[other] === data.groups.via[group];
+      const file = largest.some(isTwin) ? string(data.groups.place[group]).split(/[\\/]/).pop() : "";
       return el("li", {}, el("button", { type: "button", onclick: () => goToSite(group), title: "Show this site in the table" },
-        el("span", { class: "name" }, breakable(shortened(groupName(group), 200)), via ? [" ", el("span", { class: "via" }, "via ", breakable(shortened(via, 80)))] : "", fromCaller(group)),
+        el("span", { class: "name" }, breakable(shortened(groupName(group), 200)), via ? [" ", el("span", { class: "via" }, "via ", breakable(shortened(via, 80)))] : "",
+          file ? [" ", el("span", { class: "via" }, `at ${shortened(file, 60)}`)] : "", fromCaller(group)),
         el("span", { class: `value ${isChange ? (values[group] < 0 ? "shrank" : "grew") : ""}` }, inWords(values[group], "live", "bytes")),
         el("span", { class: "share" }, values[group] < 0 ? "" : share(values[group], sum)),
         el("span", { class: "track" }, bar(values[group] < 0 ? "shrunk" : "", values[group], most))));
