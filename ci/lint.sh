@@ -7,15 +7,20 @@ ci/setup.sh
 export RUSTFLAGS="--cfg unkai_internals" CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/lint"
 cargo fmt --all --check
 cargo clippy --workspace --all-targets --quiet -- -D warnings
-for features in "" global allocator report global,allocator global,report allocator,report report,prometheus; do
+for features in "" global allocator report global,allocator global,report allocator,report report,prometheus \
+    report,pprof report,flamegraph report,offline; do
     echo "features of unkai: ${features:-none}"
     cargo clippy --quiet -p unkai --lib --no-default-features --features "$features" -- -D warnings
 done
 cargo clippy --quiet -p unkai-core -- -D warnings
 cargo clippy --quiet -p unkai-global -- -D warnings
 cargo clippy --quiet -p unkai-report --no-default-features -- -D warnings
-cargo clippy --quiet -p unkai-report --all-targets --no-default-features --features prometheus -- -D warnings
-cargo clippy --quiet -p unkai-report --all-targets --features prometheus -- -D warnings
+for features in pprof flamegraph prometheus offline; do
+    echo "features of unkai-report: $features"
+    cargo clippy --quiet -p unkai-report --all-targets --no-default-features --features "$features" -- -D warnings
+    cargo clippy --quiet -p unkai-report --all-targets --features "$features" -- -D warnings
+done
+cargo clippy --quiet -p unkai-report --all-targets --all-features -- -D warnings
 RUSTFLAGS="" RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps
-RUSTFLAGS="" RUSTDOCFLAGS="-D warnings" cargo doc --quiet -p unkai-report --no-deps --features prometheus
+RUSTFLAGS="" RUSTDOCFLAGS="-D warnings" cargo doc --quiet -p unkai-report --no-deps --all-features
 echo "lint: clean"

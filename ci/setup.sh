@@ -17,6 +17,7 @@ for tool in "$@"; do
         go) package=golang-go ;;
         node) package=nodejs ;;
         dot) package=graphviz ;;
+        addr2line) package=binutils ;;
         *) package="$tool" ;;
     esac
     command -v "$tool" >/dev/null || missing+=("$package")

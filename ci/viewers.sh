@@ -3,6 +3,6 @@
 # report in Chromium, promtool and a Prometheus server. Installs them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-ci/setup.sh go dot chromium node npm prometheus valgrind
+ci/setup.sh go dot addr2line chromium node npm prometheus valgrind
 npm ci --prefix unkai-report/tests/viewers/browser --no-audit --no-fund --loglevel=error
 cargo test --package unkai-report --all-features --test viewers -- "$@"

@@ -64,7 +64,7 @@ impl<'a> Options<'a> {
         Self { title, ..self }
     }
 
-    /// Snapshots of the same process from before, oldest first: they show which sites grow steadily.
+    /// Snapshots of the same process from before: they show which sites grow steadily.
     #[must_use]
     pub const fn earlier(self, earlier: &'a [Snapshot]) -> Self {
         Self { earlier, ..self }
@@ -79,28 +79,29 @@ impl Default for Options<'_> {
 
 /// Writes `report` as a page of HTML, in UTF-8.
 ///
-/// Estimates are rounded to hundredths; a value that is not a number becomes 0. [`json`] keeps every digit, and can be
-/// read back: this page is for people.
+/// Estimates are rounded to whole numbers, below a thousand to hundredths; a value that is not a number becomes 0.
+/// [`json`] keeps every digit, and can be read back: this page is for people.
 ///
 /// # Cost
-/// Time and memory in proportion to the sites and their frames: for 50,000 call stacks of 25 frames less than a second,
-/// and about 10 MB written.
+/// Time and memory in proportion to the sites, their frames and the functions: for 50,000 call stacks of 25 frames in
+/// 300,000 functions less than two seconds and 250 MB, and 17 MB written. A browser draws such a page in a second or two.
 ///
 /// # Errors
 /// Those of `out`.
 pub fn write(report: &Report, options: &Options<'_>, out: &mut impl io::Write) -> io::Result<()> {
-    aside(|| {
-        let mut out = io::BufWriter::new(out);
-        let mut rest = PAGE;
-        while let Some((before, behind)) = rest.split_once("<!--") {
-            let (name, behind) = behind.split_once("-->").unwrap_or_default();
-            io::Write::write_all(&mut out, before.as_bytes())?;
-            insert(name, report, options, &mut out)?;
-            rest = behind;
-        }
-        io::Write::write_all(&mut out, rest.as_bytes())?;
-        io::Write::flush(&mut out)
-    })
+    aside(|| write_page(report, options, &mut io::BufWriter::new(out)))
+}
+
+fn write_page(report: &Report, options: &Options<'_>, out: &mut impl io::Write) -> io::Result<()> {
+    let mut rest = PAGE;
+    while let Some((before, behind)) = rest.split_once("<!--") {
+        let (name, behind) = behind.split_once("-->").unwrap_or_default();
+        out.write_all(before.as_bytes())?;
+        insert(name, report, options, out)?;
+        rest = behind;
+    }
+    out.write_all(rest.as_bytes())?;
+    out.flush()
 }
 
 /// Writes what stands in the page at the mark `name`.

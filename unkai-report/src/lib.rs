@@ -6,6 +6,7 @@
 //! | module | for | reads back |
 //! |---|---|---|
 //! | [`text`] | people, in a terminal | |
+//! | [`html`] (feature `json`) | people, in a browser: one page with everything, to zoom, search and sort | |
 //! | [`folded`] | flame graph tools | |
 //! | [`flamegraph`] (feature `flamegraph`) | people, in a browser: flame graphs as SVG | |
 //! | [`dhat`] (feature `json`) | DHAT's viewer and the Firefox Profiler | |

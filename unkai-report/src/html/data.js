@@ -137,7 +137,9 @@ function callerOf(group) {
     const [largest] = members[group].slice().sort((a, b) => Math.abs(values[b]) - Math.abs(values[a]) || all[b] - all[a]);
     const path = stackOf(largest).map(frame => frames.function[frame]).filter(name => functions.kindOf(name) !== LIBRARY);
     const own = path.findIndex(name => functions.kindOf(name) === PROGRAM);
-    callers.set(group, own > 0 ? functions.shortOf(path[own]) : "");
+    const caller = own > 0 ? functions.shortOf(path[own]) : "";
+    // Where inner frames are missing, the site is named after it.
+    callers.set(group, groupName(group).startsWith(caller) ? "" : caller);
   }
   return callers.get(group);
 }

@@ -10,10 +10,10 @@ use unkai_core::{DurationHistogram, Estimate, Site, Snapshot, TableUse};
 
 use super::memory::Memory;
 use super::stacks::{Builder, Stacks, Strings};
-use crate::leaks::{Suspect, suspects};
+use crate::leaks::{self, Suspect};
 use crate::report::Report;
 use crate::sites::{SiteGroup, groups};
-use crate::units::{bytes, digits, duration, moment, signed_digits};
+use crate::units::{bytes, digits, duration, moment, plural, signed_digits};
 use crate::words::losses::explanation;
 use crate::words::sampling;
 use crate::words::warnings::warnings;
@@ -31,8 +31,8 @@ pub(super) struct Data<'a> {
     memory: Memory,
     sampling: [String; 2],
     suspects: Vec<Suspected>,
-    /// How many snapshots the suspects were judged by.
-    snapshots: usize,
+    /// What the suspects were judged by, in words.
+    basis: String,
     own_memory: Vec<Table>,
     modules: Vec<Module<'a>>,
     strings: Strings,
@@ -56,7 +56,7 @@ struct Totals {
     peak_digits: String,
     /// How far from the true peak it may lie, in words.
     peak_error: Option<String>,
-    /// Requests that the allocator refused.
+    /// Requests that the allocator refused, in words.
     refused: Option<String>,
 }
 
@@ -75,8 +75,6 @@ struct Suspected {
     place: Option<String>,
     live: f64,
     live_error: f64,
-    growth: Option<f64>,
-    growth_error: Option<f64>,
     reason: String,
     /// Its place in the table.
     group: Option<u32>,
@@ -139,11 +137,7 @@ impl<'a> Data<'a> {
         let (mut strings, mut builder) = (Strings::new(), Builder::new());
         let groups = groups(report);
         let mut sites = Sites::new(snapshot, &groups);
-        sites.node = snapshot
-            .sites
-            .iter()
-            .map(|site| builder.add(report, site, &mut strings))
-            .collect();
+        sites.node = builder.add(report, &mut strings);
         let stacks = builder.finish(&mut strings);
         Self {
             title,
@@ -160,11 +154,11 @@ impl<'a> Data<'a> {
             totals: Totals::of(snapshot),
             memory: Memory::of(snapshot),
             sampling: [sampling::blocks(snapshot), sampling::stacks(snapshot)],
-            suspects: suspects(report, earlier)
+            suspects: leaks::among(&groups, report, earlier)
                 .into_iter()
                 .map(|suspect| Suspected::new(suspect, snapshot, &sites))
                 .collect(),
-            snapshots: earlier.len() + 1,
+            basis: leaks::basis(report, earlier),
             own_memory: own_memory(snapshot),
             modules: modules(report),
             groups: Groups::new(&groups, snapshot.window, &stacks, &mut strings),
@@ -201,7 +195,7 @@ impl Totals {
             },
             refused: match totals.refused_requests {
                 0 => None,
-                refused => Some(digits(refused)),
+                refused => Some(plural(refused, "request")),
             },
         }
     }
@@ -218,8 +212,6 @@ impl Suspected {
             place: suspect.place,
             live: rounded(suspect.live.bytes),
             live_error: rounded(suspect.live.bytes_error_95()),
-            growth: suspect.growth.map(|growth| rounded(growth.bytes)),
-            growth_error: suspect.growth.map(|growth| rounded(growth.error_95)),
             reason: suspect.reason,
         }
     }

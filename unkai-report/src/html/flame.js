@@ -3,7 +3,7 @@
 // Call stacks are merged by function. Only rectangles that can be seen are elements; a row of ones too narrow is drawn as
 // one shade.
 
-const ROW = 21, NARROWEST = 2.5, DEEPEST = 160;
+const ROW = 21, NARROWEST = 2.5, DEEPEST = 160, ABOVE = 30;
 
 const flame = { tree: null, sums: null, zoom: 0, focus: 0, matches: null, matched: null };
 
@@ -145,13 +145,13 @@ function drawFlame() {
     element.style.top = `${row * ROW}px`;
     fragment.append(element);
   };
-  const path = ancestorsOf(zoom);
-  path.forEach((node, row) => add(node, 0, 1, row, node === zoom ? "" : "above"));
-  let rows = path.length, isCut = false;
-  const open = whole > 0 ? [[zoom, 0, path.length]] : [];
+  const path = ancestorsOf(zoom), above = path.slice(-ABOVE);
+  above.forEach((node, row) => add(node, 0, 1, row, node === zoom ? "" : "above"));
+  let rows = above.length, isCut = false;
+  const open = whole > 0 ? [[zoom, 0, above.length]] : [];
   while (open.length > 0) {
     const [node, left, row] = open.pop();
-    if (row - path.length >= DEEPEST) {
+    if (row - above.length >= DEEPEST) {
       isCut = isCut || children.start[node] < children.start[node + 1];
       continue;
     }

@@ -42,7 +42,7 @@ function drawTrust() {
   }
   section.append(el("div", { class: "warnings" },
     el("h2", {}, "Before you trust the numbers"),
-    el("ul", {}, data.warnings.map(warning => el("li", {}, warning.replace("Losses, below, says", "The list of losses says")))),
+    el("ul", {}, data.warnings.map(warning => el("li", {}, warning))),
     data.losses.length === 0 ? "" : el("details", {},
       el("summary", {}, `Losses: ${plural(data.losses.length, "kind")}`),
       el("dl", {}, data.losses.map(({ events, meaning }) => [el("dt", {}, events), el("dd", {}, meaning)])))));
@@ -62,7 +62,7 @@ function drawTotals() {
         `${peak_digits} B${peak_error ? ` ± ${peak_error} at most` : ""}`),
       card("allocated", isChange ? "Allocated, in the window" : "Allocated", inBytes(allocated.bytes), exactly(allocated)),
       card("freed", isChange ? "Freed, in the window" : "Freed", inBytes(freed.bytes), exactly(freed))),
-    refused ? el("p", { class: "note refused" }, `${refused} requests were refused by the allocator.`) : "",
+    refused ? el("p", { class: "note refused" }, `${refused} refused by the allocator.`) : "",
     el("div", { class: "pair" }, largestSites(), machinePanel()),
     el("p", { class: "note sampling" }, "Totals are exact. ", data.sampling[0]));
 }
@@ -78,8 +78,12 @@ function largestSites() {
     largest.length === 0 ? el("p", { class: "empty" }, isChange ? "No site's live bytes changed." : "No sampled block is live.") : "",
     el("ol", {}, largest.map(group => {
       const via = string(data.groups.via[group]);
+      // The line tells two calls in one function apart.
+      const isTwin = other => other !== group && groupName(other) === groupName(group) && data.groups.via[other] === data.groups.via[group];
+      const file = largest.some(isTwin) ? string(data.groups.place[group]).split(/[\\/]/).pop() : "";
       return el("li", {}, el("button", { type: "button", onclick: () => goToSite(group), title: "Show this site in the table" },
-        el("span", { class: "name" }, breakable(shortened(groupName(group), 200)), via ? el("span", { class: "via" }, " via ", breakable(shortened(via, 80))) : "", fromCaller(group)),
+        el("span", { class: "name" }, breakable(shortened(groupName(group), 200)), via ? [" ", el("span", { class: "via" }, "via ", breakable(shortened(via, 80)))] : "",
+          file ? [" ", el("span", { class: "via" }, `at ${shortened(file, 60)}`)] : "", fromCaller(group)),
         el("span", { class: `value ${isChange ? (values[group] < 0 ? "shrank" : "grew") : ""}` }, inWords(values[group], "live", "bytes")),
         el("span", { class: "share" }, values[group] < 0 ? "" : share(values[group], sum)),
         el("span", { class: "track" }, bar(values[group] < 0 ? "shrunk" : "", values[group], most))));
@@ -116,21 +120,19 @@ function machinePanel() {
 function drawSuspects() {
   const section = byId("suspects");
   section.append(el("h2", { id: "suspects-heading" }, "Leak suspects"));
+  section.append(el("p", { class: "note" }, data.basis));
   if (data.suspects.length === 0) {
-    section.append(el("p", { class: "empty" }, data.snapshots > 1
-      ? `No site looks like a leak over ${inCount(data.snapshots)} snapshots.`
-      : "No site looks like a leak in this one snapshot. More tell more: with earlier snapshots of the same process, "
-        + "the report finds sites that grow steadily."));
+    section.append(el("p", { class: "empty" }, isChange ? "A difference has no suspects." : "No site looks like a leak."));
     return;
   }
-  section.append(el("ol", { class: "suspects" }, data.suspects.map(({ name, via, place, live, live_error, growth, growth_error, reason, group }) => {
+  section.append(el("ol", { class: "suspects" }, data.suspects.map(({ name, via, place, live, live_error, reason, group }) => {
     return el("li", { class: "panel" },
       el("p", { class: "names" },
-        el("span", { class: "name" }, shortened(name, 300)),
-        via ? el("span", { class: "via" }, " via ", shortened(via, 120)) : "",
-        place ? el("span", { class: "place", title: shortened(place, 1000) }, shortPlace(place)) : ""),
-      el("p", {}, el("strong", {}, inBytes(live)), ` live ${plusMinus(live_error, "bytes")}`,
-        growth === null ? "" : [", ", el("strong", {}, signed(inBytes(growth))), ` ${plusMinus(growth_error, "bytes")} over ${inCount(data.snapshots)} snapshots`]),
+        el("span", { class: "name" }, breakable(shortened(name, 300))),
+        via ? [" ", el("span", { class: "via" }, "via ", breakable(shortened(via, 120)))] : "",
+        place ? el("span", { class: "place", title: shortened(place, 1000) }, breakable(shortPlace(place))) : "",
+        group === null ? "" : fromCaller(group)),
+      el("p", {}, el("strong", {}, inBytes(live)), ` live, ${plusMinus(live_error, "bytes")}`),
       el("p", {}, reason),
       group === null ? "" : el("button", { type: "button", class: "plain", onclick: () => goToSite(group) }, "Show this site in the table"));
   })));

@@ -18,7 +18,7 @@ const COLUMNS = [
     ({ id: measure, title: name, of: sumOf(measure, "bytes"), cell: group => estimateCell(group, measure) })),
   { id: "share", title: "Share", of: group => groupSums[state.measure][state.unit][group], cell: shareCell },
   { id: "blocks", title: "Blocks", optional: true, of: group => groupSums[state.measure].blocks[group],
-    cell: group => inWords(groupSums[state.measure].blocks[group], state.measure, "blocks") },
+    cell: group => el("span", {}, inWords(groupSums[state.measure].blocks[group], state.measure, "blocks")) },
   { id: "samples", title: "Samples", optional: true, of: group => groupSums[state.measure].samples[group],
     cell: group => inWords(groupSums[state.measure].samples[group], state.measure, "blocks") },
   { id: "lifetime", title: "Lifetime", optional: true, of: group => medianBucket(data.groups.lifetimes[group]),
@@ -76,22 +76,22 @@ function siteCell(group, isOpen) {
     el("span", { class: "chevron", "aria-hidden": "true" }),
     el("span", { class: "names" },
       el("span", { class: "name", title: shortened(groupName(group), 1000) }, breakable(shortened(groupName(group), 300))),
-      via ? el("span", { class: "via" }, " via ", breakable(shortened(via, 120))) : "",
+      via ? [" ", el("span", { class: "via" }, "via ", breakable(shortened(via, 120)))] : "",
       place ? el("span", { class: "place", title: shortened(place, 1000) }, breakable(shortPlace(place))) : "",
       fromCaller(group)));
 }
 
+/** The column of what is chosen above. */
+const chosenColumn = () => state.unit === "bytes" ? state.measure : "blocks";
+const sortedColumn = () => table.sort.column === "value" ? chosenColumn() : table.sort.column;
+
 /** The rows in order, without those that the query leaves out. */
 function arrangeSites() {
-  const { column, isDescending } = table.sort;
-  const id = column === "value" ? state.measure : column;
-  const { of, text } = COLUMNS.find(column => column.id === id) ?? COLUMNS[1];
-  // Bytes or blocks, as chosen.
-  const value = column === "value" ? group => groupSums[state.measure][state.unit][group] : of;
-  const keys = Array.from({ length: groupCount }, (_, group) => value(group));
+  const { of, text } = COLUMNS.find(({ id }) => id === sortedColumn());
+  const keys = Array.from({ length: groupCount }, (_, group) => of(group));
   let rows = Array.from({ length: groupCount }, (_, group) => group);
   if (table.matching !== null) rows = rows.filter(group => table.matching[group] === 1);
-  const direction = isDescending ? -1 : 1;
+  const direction = table.sort.isDescending ? -1 : 1;
   rows.sort(text
     ? (a, b) => direction * (keys[a] < keys[b] ? -1 : keys[a] > keys[b] ? 1 : 0) || a - b
     : (a, b) => direction * (keys[a] - keys[b]) || a - b);
@@ -102,11 +102,11 @@ function arrangeSites() {
 
 function drawSites() {
   arrangeSites();
-  const { column, isDescending } = table.sort;
-  const sorted = column === "value" ? state.measure : column;
+  const { isDescending } = table.sort;
+  const sorted = sortedColumn(), chosen = chosenColumn();
   for (const head of table.head.querySelectorAll("th")) {
     head.setAttribute("aria-sort", head.dataset.column !== sorted ? "none" : isDescending ? "descending" : "ascending");
-    head.classList.toggle("chosen", head.dataset.column === state.measure);
+    head.classList.toggle("chosen", head.dataset.column === chosen);
   }
   table.shown = PAGE_ROWS;
   table.body.replaceChildren();
@@ -136,7 +136,7 @@ function rowOf(group, isOpen) {
   return el("tr", { class: isOpen ? "open" : "", "data-group": group },
     COLUMNS.map(({ id, cell, optional }) => id === "name"
       ? el("th", { scope: "row" }, siteCell(group, isOpen))
-      : el("td", { class: `${id} ${optional ? "optional" : ""} ${id === state.measure ? "chosen" : ""}` }, cell(group))));
+      : el("td", { class: `${id} ${optional ? "optional" : ""} ${id === chosenColumn() ? "chosen" : ""}` }, cell(group))));
 }
 
 function toggleSite(group) {
@@ -249,7 +249,7 @@ function drawSitesSection() {
 }
 
 function sortBy(column, text) {
-  const isSorted = column === table.sort.column || (table.sort.column === "value" && column === state.measure);
+  const isSorted = column === sortedColumn();
   table.sort = { column, isDescending: isSorted ? !table.sort.isDescending : !text };
   drawSites();
 }

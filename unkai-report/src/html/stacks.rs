@@ -3,7 +3,6 @@
 //! Stacks share their outer parts and functions share their names, so each is written once. Lists of numbers take the
 //! place of lists of objects: tens of thousands of call stacks stay a few megabytes, and are read in a moment.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde::Serialize;
@@ -100,24 +99,38 @@ pub(super) struct Stacks {
 }
 
 /// Finds the numbers while stacks are added.
-pub(super) struct Builder<'a> {
+pub(super) struct Builder {
     homes: Homes,
     found: Vec<Found>,
     frames: Frames,
     nodes: Nodes,
     known_homes: HashMap<(u32, u32, Kind), u32>,
-    known_functions: HashMap<Key<'a>, u32>,
-    known_frames: HashMap<(u32, u32), u32>,
-    known_nodes: HashMap<(u32, u32), u32>,
+    known_functions: HashMap<Key, u32>,
+    known_frames: HashMap<(Key, u32), u32>,
+    /// The stack that was added last, with its nodes, outermost first.
+    path: Vec<((Key, u32), u32)>,
     /// The first frame that no node has.
     unused: u32,
 }
 
 /// What tells two functions apart. Of a function with a name that is its place in the table of symbols.
-#[derive(PartialEq, Eq, Hash)]
-enum Key<'a> {
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Key {
     Function(*const Function),
-    Name(Cow<'a, str>),
+    Address(u64),
+    Mark(&'static str),
+}
+
+impl Key {
+    fn of(step: &Step<'_, '_>) -> Self {
+        match step {
+            Step::Frame(frame) => match frame.function {
+                Some(function) => Self::Function(function),
+                None => Self::Address(frame.address),
+            },
+            Step::Mark(words) => Self::Mark(words),
+        }
+    }
 }
 
 impl From<Kind> for u8 {
@@ -146,7 +159,7 @@ impl Strings {
     }
 }
 
-impl<'a> Builder<'a> {
+impl Builder {
     pub(super) fn new() -> Self {
         Self {
             homes: Homes::default(),
@@ -159,24 +172,48 @@ impl<'a> Builder<'a> {
             known_homes: HashMap::new(),
             known_functions: HashMap::new(),
             known_frames: HashMap::new(),
-            known_nodes: HashMap::new(),
+            path: Vec::new(),
             unused: 0,
         }
     }
 
+    /// Adds the stacks of all sites. The nodes at which they end, in the order of the sites.
+    pub(super) fn add(&mut self, report: &Report, strings: &mut Strings) -> Vec<u32> {
+        let sites = &report.snapshot().sites;
+        let mut order: Vec<usize> = (0..sites.len()).collect();
+        // Stacks with the same outer part follow each other.
+        let outer_first = |site: &usize| sites[*site].stack.iter().rev();
+        order.sort_by(|a, b| outer_first(a).cmp(outer_first(b)));
+        let mut ends = vec![0; sites.len()];
+        for site in order {
+            ends[site] = self.add_stack(report, &sites[site], strings);
+        }
+        ends
+    }
+
     /// The node at which the stack of `site` ends.
-    pub(super) fn add(&mut self, report: &'a Report, site: &Site, strings: &mut Strings) -> u32 {
+    fn add_stack(&mut self, report: &Report, site: &Site, strings: &mut Strings) -> u32 {
         let frames = report.call_stack(site);
+        let mut depth = 0;
         let mut node = 0;
         for step in shown_path(site, &frames) {
-            let function = self.function(&step, strings);
             let line = match &step {
                 Step::Frame(frame) => frame.line.unwrap_or(0),
                 Step::Mark(_) => 0,
             };
-            let frame = self.frame(function, line);
-            node = self.child(node, frame);
+            let place = (Key::of(&step), line);
+            match self.path.get(depth) {
+                Some((known, known_node)) if *known == place => node = *known_node,
+                _ => {
+                    self.path.truncate(depth);
+                    let frame = self.frame(place, &step, strings);
+                    node = self.child(node, frame);
+                    self.path.push((place, node));
+                }
+            }
+            depth += 1;
         }
+        self.path.truncate(depth);
         node
     }
 
@@ -184,43 +221,37 @@ impl<'a> Builder<'a> {
         let mut order: Vec<u32> = (0..index(self.found.len())).collect();
         let found = |number: &u32| &self.found[*number as usize];
         // Neighbours in this order have much in common.
-        order.sort_by(|a, b| found(a).name.cmp(&found(b).name).then(a.cmp(b)));
+        order.sort_unstable_by(|a, b| found(a).name.cmp(&found(b).name).then(a.cmp(b)));
         let mut places = vec![0; order.len()];
-        for (place, &number) in (0..).zip(&order) {
-            places[number as usize] = place;
-        }
         let mut functions = Functions::default();
-        let mut by_short_name = HashMap::new();
         let mut before = ("", 0);
-        for (place, function) in (0..).zip(order.iter().map(found)) {
+        for (place, number) in (0..).zip(&order) {
+            let function = found(number);
+            places[*number as usize] = place;
             functions.push(place, function, before, strings);
-            by_short_name.insert(function.short.clone(), place);
             before = (&function.name, function.home);
         }
         for function in &mut self.frames.function {
             *function = places[*function as usize];
         }
+        let short_names = self.found.into_iter().map(|function| function.short);
         Stacks {
             homes: self.homes,
             functions,
             frames: self.frames,
             nodes: self.nodes,
-            by_short_name,
+            by_short_name: short_names.zip(places).collect(),
         }
     }
 
-    fn function(&mut self, step: &Step<'_, 'a>, strings: &mut Strings) -> u32 {
+    fn function(&mut self, key: Key, step: &Step<'_, '_>, strings: &mut Strings) -> u32 {
+        if let Some(&known) = self.known_functions.get(&key) {
+            return known;
+        }
         let named = match step {
             Step::Frame(frame) => frame.function,
             Step::Mark(_) => None,
         };
-        let key = match named {
-            Some(function) => Key::Function(function),
-            None => Key::Name(step.name()),
-        };
-        if let Some(&known) = self.known_functions.get(&key) {
-            return known;
-        }
         let (name, short) = (step.name(), step.short_name());
         let (brief, krate, kind) = match named {
             Some(function) => {
@@ -254,29 +285,26 @@ impl<'a> Builder<'a> {
         })
     }
 
-    fn frame(&mut self, function: u32, line: u32) -> u32 {
-        let frames = &mut self.frames;
-        *self
-            .known_frames
-            .entry((function, line))
-            .or_insert_with(|| {
-                frames.function.push(function);
-                frames.line.push(line);
-                index(frames.line.len() - 1)
-            })
+    fn frame(&mut self, place: (Key, u32), step: &Step<'_, '_>, strings: &mut Strings) -> u32 {
+        if let Some(&known) = self.known_frames.get(&place) {
+            return known;
+        }
+        let (key, line) = place;
+        let number = index(self.frames.line.len());
+        let function = self.function(key, step, strings);
+        self.frames.function.push(function);
+        self.frames.line.push(line);
+        self.known_frames.insert(place, number);
+        number
     }
 
-    /// The node for `frame` below `parent`.
+    /// A new node for `frame` below `parent`.
     fn child(&mut self, parent: u32, frame: u32) -> u32 {
-        let nodes = &mut self.nodes;
-        let unused = &mut self.unused;
-        *self.known_nodes.entry((parent, frame)).or_insert_with(|| {
-            let node = index(nodes.up.len());
-            nodes.up.push(node - parent);
-            nodes.back.push(*unused - frame);
-            *unused = (*unused).max(frame + 1);
-            node
-        })
+        let node = index(self.nodes.up.len());
+        self.nodes.up.push(node - parent);
+        self.nodes.back.push(self.unused - frame);
+        self.unused = self.unused.max(frame + 1);
+        node
     }
 }
 
@@ -397,11 +425,7 @@ mod tests {
         }
         let report = Report::from_parts(snapshot, symbols);
         let (mut builder, mut strings) = (Builder::new(), Strings::new());
-        let sites = &report.snapshot().sites;
-        let ends: Vec<u32> = sites
-            .iter()
-            .map(|site| builder.add(&report, site, &mut strings))
-            .collect();
+        let ends = builder.add(&report, &mut strings);
         let stacks = builder.finish(&mut strings);
         assert_eq!(ends, [2, 3, 4, 2]);
         assert_eq!(stacks.nodes.up, [0, 1, 1, 2, 3]);
@@ -423,7 +447,7 @@ mod tests {
         snapshot.sites.push(Site::new(2, vec![1, 2, 3, 4]));
         let report = Report::from_parts(snapshot, symbols);
         let (mut builder, mut strings) = (Builder::new(), Strings::new());
-        builder.add(&report, &report.snapshot().sites[0], &mut strings);
+        builder.add(&report, &mut strings);
         let functions = builder.finish(&mut strings).functions;
         assert_eq!(functions.short.function, [0]);
         assert_eq!(
@@ -447,9 +471,7 @@ mod tests {
         snapshot.sites.push(Site::new(3, vec![3, 1]));
         let report = Report::from_parts(snapshot, symbols);
         let (mut builder, mut strings) = (Builder::new(), Strings::new());
-        for site in &report.snapshot().sites {
-            builder.add(&report, site, &mut strings);
-        }
+        builder.add(&report, &mut strings);
         let stacks = builder.finish(&mut strings);
         assert_eq!(stacks.nodes.up, [0, 1, 1, 3, 1]);
         assert_eq!(stacks.nodes.back, [0, 0, 0, 1, 2]);

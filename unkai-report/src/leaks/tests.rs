@@ -49,7 +49,7 @@ fn names(suspects: &[Suspect]) -> Vec<&str> {
 fn steady_growth_is_told_from_churn_from_noise_and_from_what_stays() {
     let at = |minute: u32| {
         let m = i64::from(minute);
-        let noise = if minute % 2 == 0 { 300 } else { -300 };
+        let noise = if minute.is_multiple_of(2) { 300 } else { -300 };
         let sites = vec![
             site(2, 1_000_000, 1_000_000),
             site(3, 1000 * m, 1000 * m),

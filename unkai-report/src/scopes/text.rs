@@ -373,19 +373,21 @@ mod tests {
 
     #[test]
     fn everything_that_is_not_zero_is_noted() {
-        let mut scope = Row::default();
-        scope.refused = 1234;
-        scope.waiting = 2;
-        scope.leaked_bytes = 4096;
-        scope.leaked_blocks = 1;
-        scope.waits = 5;
-        scope.waited = Duration::from_millis(1200);
-        scope.reclaimed_bytes = 1 << 20;
-        scope.high = Some(1 << 30);
-        scope.high_events = 1;
-        scope.min = 1 << 20;
-        scope.reserved = 2 << 20;
-        scope.stock = 64 << 10;
+        let scope = Row {
+            refused: 1234,
+            waiting: 2,
+            leaked_bytes: 4096,
+            leaked_blocks: 1,
+            waits: 5,
+            waited: Duration::from_millis(1200),
+            reclaimed_bytes: 1 << 20,
+            high: Some(1 << 30),
+            high_events: 1,
+            min: 1 << 20,
+            reserved: 2 << 20,
+            stock: 64 << 10,
+            ..Row::default()
+        };
         assert_eq!(
             notes(&scope),
             [
@@ -403,8 +405,10 @@ mod tests {
 
     #[test]
     fn limits_that_were_lowered_keep_the_columns() {
-        let mut scope = Row::default();
-        scope.used = u64::MAX;
+        let mut scope = Row {
+            used: u64::MAX,
+            ..Row::default()
+        };
         for (limit, expected) in [
             (0, "> 999 %"),
             (1, "> 999 %"),

@@ -1,11 +1,10 @@
 //! The built-in report, in Chromium.
 
-use std::path::PathBuf;
+use std::fs;
 use std::time::Duration;
-use std::{fs, io};
 
 use libtest_mimic::{Failed, Trial};
-use unkai_core::Snapshot;
+use unkai_core::{Estimate, Site, Snapshot};
 use unkai_report::{Report, html};
 
 use crate::samples;
@@ -50,6 +49,16 @@ pub(crate) fn tests() -> Vec<Trial> {
                 "</title><img src=x onerror=alert(1)>",
             )
         }),
+        trial(
+            "html: leak suspects are told with their reasons",
+            &browser,
+            || {
+                let report = samples::web_shop();
+                let earlier = growth(report.snapshot());
+                let options = html::Options::new().title("web shop").earlier(&earlier);
+                check_with("suspects", "html-suspects", &report, "web shop", &options)
+            },
+        ),
         trial("html: a report of nothing says so", &browser, || {
             let empty = Snapshot::empty(samples::search_service().snapshot().taken_at);
             check(
@@ -70,7 +79,24 @@ pub(crate) fn tests() -> Vec<Trial> {
 
 /// Opens `report` in Chromium and has the script run the part `what` of its checks.
 fn check(what: &str, name: &str, report: &Report, title: &str) -> Result<(), Failed> {
-    let page = page(name, report, title)?;
+    check_with(
+        what,
+        name,
+        report,
+        title,
+        &html::Options::new().title(title),
+    )
+}
+
+fn check_with(
+    what: &str,
+    name: &str,
+    report: &Report,
+    title: &str,
+    options: &html::Options<'_>,
+) -> Result<(), Failed> {
+    let page = results_folder().join(format!("{name}.html"));
+    html::write(report, options, &mut fs::File::create(&page)?)?;
     let totals = &report.snapshot().totals;
     let expected = [
         totals.live_bytes().to_string(),
@@ -89,11 +115,32 @@ fn check(what: &str, name: &str, report: &Report, title: &str) -> Result<(), Fai
     Ok(())
 }
 
-fn page(name: &str, report: &Report, title: &str) -> io::Result<PathBuf> {
-    let path = results_folder().join(format!("{name}.html"));
-    let mut file = fs::File::create(&path)?;
-    html::write(report, &html::Options::new().title(title), &mut file)?;
-    Ok(path)
+/// Five earlier snapshots of a program in which sessions pile up.
+fn growth(now: &Snapshot) -> Vec<Snapshot> {
+    let minutes = (1..=5).rev();
+    let before = minutes.map(|minutes| {
+        let mut earlier = now.clone();
+        earlier.uptime -= Duration::from_secs(600 * minutes);
+        let part = 1.0 - 0.15 * minutes as f64;
+        // Only these are so old, and so many.
+        let is_session =
+            |site: &&mut Site| (1_500.0..1_600.0).contains(&(site.live.bytes / site.live.blocks));
+        for site in earlier.sites.iter_mut().filter(is_session) {
+            shrink(&mut site.live, part);
+            shrink(&mut site.allocated, part);
+        }
+        earlier
+    });
+    before.collect()
+}
+
+/// Takes an estimate back to this part of it.
+fn shrink(estimate: &mut Estimate, part: f64) {
+    estimate.samples = (estimate.samples as f64 * part) as i64;
+    estimate.bytes *= part;
+    estimate.blocks *= part;
+    estimate.bytes_variance *= part;
+    estimate.blocks_variance *= part;
 }
 
 /// The web shop within a quarter of an hour: some sites grew, some shrank.
@@ -103,21 +150,24 @@ fn change() -> Report {
     earlier.uptime -= Duration::from_secs(900);
     for (number, site) in earlier.sites.iter_mut().enumerate() {
         let part = [1.0, 0.8, 1.0, 1.25, 0.4, 1.0, 0.9][number % 7];
-        let came = if part == 1.0 { 1.0 } else { 0.97 };
-        site.live.bytes *= part;
-        site.live.blocks *= part;
-        site.live.bytes_variance *= part;
-        site.allocated.bytes *= came;
-        site.allocated.blocks *= came;
-        site.allocated.bytes_variance *= came;
-        site.lifetimes.buckets = site.lifetimes.buckets.map(|blocks| blocks * came);
-        site.live.samples = (site.live.samples as f64 * part) as i64;
-        site.allocated.samples = (site.allocated.samples as f64 * came) as i64;
+        shrink(&mut site.live, part);
+        if part != 1.0 {
+            shrink(&mut site.allocated, 0.97);
+            site.lifetimes.buckets = site.lifetimes.buckets.map(|blocks| blocks * 0.97);
+        }
     }
-    earlier.totals.allocated.bytes = earlier.totals.allocated.bytes / 1000 * 970;
-    earlier.totals.allocated.blocks = earlier.totals.allocated.blocks / 1000 * 970;
-    earlier.totals.freed.bytes = earlier.totals.freed.bytes / 1000 * 971;
-    earlier.totals.freed.blocks = earlier.totals.freed.blocks / 1000 * 971;
+    let change = later.since(&earlier);
+    let sum = |value: fn(&Site) -> f64| change.sites.iter().map(value).sum::<f64>() as u64;
+    let (bytes, blocks) = (
+        sum(|site| site.allocated.bytes),
+        sum(|site| site.allocated.blocks),
+    );
+    let grown = sum(|site| site.live.bytes);
+    let more = sum(|site| site.live.blocks);
+    earlier.totals.allocated.bytes -= bytes;
+    earlier.totals.allocated.blocks -= blocks;
+    earlier.totals.freed.bytes -= bytes - grown;
+    earlier.totals.freed.blocks -= blocks - more;
     Report::from_parts(later.since(&earlier), symbols)
 }
 
