@@ -27,11 +27,12 @@ fn index_files_shows_over_the_system_allocator_what_holds_the_memory() {
 
 fn check_index_files(example: &str) {
     let folder = Folder::new(example);
-    let (json_file, folded_file) = (folder.0.join("heap.json"), folder.0.join("heap.folded"));
     let output = run(example, |command| {
-        command.args(["--interval", "1K", "--json"]).arg(&json_file);
-        command.arg("--folded").arg(&folded_file)
+        command
+            .args(["--interval", "1K", "--reports"])
+            .arg(&folder.0)
     });
+    let (json_file, folded_file) = (folder.0.join("heap.json"), folder.0.join("heap.folded"));
     let text = succeeded(&output);
     let report = json::read(fs::File::open(&json_file).unwrap()).unwrap();
 
@@ -74,6 +75,14 @@ fn check_index_files(example: &str) {
         apart < 64.0 * 1024.0,
         "usage and snapshot are {apart} bytes apart"
     );
+
+    // The files for viewers are there, and name the function; pprof's is compressed.
+    for name in ["heap.html", "live.svg", "heap.folded", "heap.json"] {
+        let content = fs::read_to_string(folder.0.join(name)).unwrap();
+        assert!(content.contains("add_posting"), "{name}");
+    }
+    let profile = fs::read(folder.0.join("heap.pb.gz")).unwrap();
+    assert_eq!(profile[..2], [0x1f, 0x8b]);
 
     // Text and folded stacks show the same functions.
     let (_, sites) = text.split_once("Top sites by live bytes").unwrap();
@@ -132,7 +141,8 @@ fn a_command_line_that_makes_no_sense_exits_with_2_and_says_why() {
         (&["--repeat", "0"], "a number from 1"),
         (&["src", "tests"], "one PATH is enough"),
         (&[nowhere], "cannot read"),
-        (&["--json", &format!("{nowhere}/heap.json")], "cannot write"),
+        // A file is no folder.
+        (&["--reports", file!()], "cannot write to"),
     ] {
         let output = run("index_files", |command| command.args(arguments));
         let said = String::from_utf8_lossy(&output.stderr);
@@ -147,14 +157,7 @@ fn a_command_line_that_makes_no_sense_exits_with_2_and_says_why() {
 fn help_names_every_option() {
     let output = run("index_files", |command| command.arg("--help"));
     let help = succeeded(&output);
-    for option in [
-        "PATH",
-        "--interval",
-        "--repeat",
-        "--json",
-        "--folded",
-        "--help",
-    ] {
+    for option in ["PATH", "--interval", "--repeat", "--reports", "--help"] {
         assert!(help.contains(option), "{option} in {help}");
     }
 }

@@ -85,5 +85,6 @@ fn list_folder(
 
 /// Cargo and others leave this file in folders that can be made again.
 fn is_generated(folder: &Path) -> bool {
-    folder.ends_with("target") || folder.join("CACHEDIR.TAG").exists()
+    let names = ["target", "node_modules"];
+    names.iter().any(|name| folder.ends_with(name)) || folder.join("CACHEDIR.TAG").exists()
 }

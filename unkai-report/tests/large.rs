@@ -78,22 +78,33 @@ fn every_format_is_written_in_time_and_in_bounded_memory() {
     let held = HEAP.live();
     println!("the report itself holds {:.1} MiB", mib(held));
     for (name, write, most_mib) in FORMATS {
-        HEAP.reset_peak();
-        let mut out = Counter(0);
-        let started = Instant::now();
-        write(&report, &mut out).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let took = started.elapsed();
-        let extra = HEAP.peak() - held;
+        let mut fastest = Duration::MAX;
+        let (mut extra, mut written) = (0, 0);
+        // Other programs on the machine can only make it slower.
+        for _ in 0..TRIES {
+            HEAP.reset_peak();
+            let mut out = Counter(0);
+            let started = Instant::now();
+            write(&report, &mut out).unwrap_or_else(|error| panic!("{name}: {error}"));
+            fastest = fastest.min(started.elapsed());
+            (extra, written) = (HEAP.peak() - held, out.0);
+        }
         println!(
-            "{name:<26} {:>7.0} ms {:>8.1} MiB of memory {:>8.1} MiB of output",
-            took.as_secs_f64() * 1e3,
+            "{name:<12} {:>7.0} ms {:>8.1} MiB of memory {:>8.1} MiB of output",
+            fastest.as_secs_f64() * 1e3,
             mib(extra),
-            mib(out.0)
+            mib(written)
         );
-        assert!(took < LIMIT, "{name} took {took:?}");
+        assert!(fastest < LIMIT, "{name} took {fastest:?}");
         assert!(extra < most_mib << 20, "{name} took {} MiB", mib(extra));
     }
 }
+
+/// The fastest of so many counts.
+#[cfg(debug_assertions)]
+const TRIES: usize = 1;
+#[cfg(not(debug_assertions))]
+const TRIES: usize = 3;
 
 #[cfg(debug_assertions)]
 const LIMIT: Duration = Duration::from_secs(20);

@@ -23,3 +23,10 @@ mod scopes;
 #[cfg(feature = "json")]
 mod speedscope;
 mod text;
+#[cfg(all(
+    feature = "json",
+    feature = "pprof",
+    feature = "flamegraph",
+    feature = "prometheus"
+))]
+mod totals;

@@ -1,6 +1,6 @@
 //! pprof profiles, decoded again.
 
-mod decoded;
+pub(crate) mod decoded;
 #[path = "../../src/pprof/proto.rs"]
 mod proto;
 
