@@ -7,7 +7,7 @@
 //!   │ alloc · dealloc · realloc                             │
 //!   ▼                                                       │
 //! unkai-global ────┐    ┌────────── unkai-core ──────────┐  │              unkai-report
-//! unkai-allocator ─┴──▶ │ probe  ──▶ tracker ──▶  store  │──┼─▶ Snapshot ──▶ Report ──▶ text · json · folded
+//! unkai-allocator ─┴──▶ │ probe  ──▶ tracker ──▶  store  │──┼─▶ Snapshot ──▶ Report ──▶ html · text · json · pprof …
 //!   adapt a trait       │ look       decide      remember│  │   numbers      names
 //!                       └────────────────────────────────┘  │
 //! ```

@@ -8,10 +8,10 @@
 //! | [`text`] | people, in a terminal | |
 //! | [`html`] (feature `json`) | people, in a browser: one page with everything, to zoom, search and sort | |
 //! | [`folded`] | flame graph tools | |
-//! | [`flamegraph`] (feature `flamegraph`) | people, in a browser: flame graphs as SVG | |
+//! | `flamegraph` (feature `flamegraph`) | people, in a browser: flame graphs as SVG | |
 //! | [`dhat`] (feature `json`) | DHAT's viewer and the Firefox Profiler | |
 //! | [`speedscope`] (feature `json`) | speedscope | |
-//! | [`pprof`] (feature `pprof`) | `go tool pprof`, and servers that keep profiles | |
+//! | `pprof` (feature `pprof`) | `go tool pprof`, and servers that keep profiles | |
 //! | [`json`] (feature `json`, on by default) | programs, and other machines | [`json::read`] |
 //! | `prometheus` (feature `prometheus`) | Prometheus and whatever else reads OpenMetrics; also for a registry of your own | |
 //! | [`scopes`] | trees of scopes, which need no names: text, JSON, and metrics (feature `prometheus`) | [`scopes::json::read`] |
@@ -41,7 +41,7 @@
 //!
 //! Names cost: [`Report::new`] reads the debug information of the program, which on a large binary takes seconds and,
 //! until it returns, up to [the 256 MiB that are its limit](ResolveLimits). [`Report::without_names`] costs nothing and
-//! keeps addresses, which can be named afterwards, on any machine: by [`offline`] (feature `offline`) or by tools.
+//! keeps addresses, which can be named afterwards, on any machine: by `offline` (feature `offline`) or by tools.
 //!
 //! This crate never touches the profiler's live state: a report is made from a copy, and stays as it was made. What making
 //! and writing a report allocates for a while is not counted as the program's: see [`unkai_core::aside`].
