@@ -27,7 +27,7 @@ done
 if command -v apt-get >/dev/null && [ "$(id -u)" -eq 0 ]; then
     echo "installing: ${missing[*]}" >&2
     apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 else
     echo "missing: ${missing[*]}. Install them with your package manager, then run this again." >&2
     exit 1
