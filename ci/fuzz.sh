@@ -24,5 +24,5 @@ for fuzzed in heap_profile scope_tree; do
         scope_tree) cp tests/golden/scopes.json "$corpus" ;;
     esac
     cargo +nightly fuzz run --fuzz-dir fuzz --target-dir "$target" "$fuzzed" "$corpus" -- \
-        -max_total_time="$seconds" -max_len=65536 -rss_limit_mb=2048 -timeout=20 -print_final_stats=1
+        -max_total_time="$seconds" -max_len=65536 -rss_limit_mb=2048 -timeout=20 -print_final_stats=1 -verbosity=0
 done
