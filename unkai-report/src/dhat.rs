@@ -1,4 +1,4 @@
-//! Profiles for DHAT's viewer, `dh_view.html` of valgrind, and for the Firefox Profiler: DHAT's JSON, version 2.
+//! Profiles for DHAT's viewer, `dh_view.html` of valgrind: DHAT's JSON, version 2, in the form that the Firefox Profiler imports, too.
 //!
 //! Each distinct call stack is a program point. Frames of the allocator and of the runtime are left out, as in the text
 //! report. What DHAT asks for is mapped like this:

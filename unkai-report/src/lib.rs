@@ -9,7 +9,7 @@
 //! | [`html`] (feature `json`) | people, in a browser: one page with everything, to zoom, search and sort | |
 //! | [`folded`] | flame graph tools | |
 //! | `flamegraph` (feature `flamegraph`) | people, in a browser: flame graphs as SVG | |
-//! | [`dhat`] (feature `json`) | DHAT's viewer and the Firefox Profiler | |
+//! | [`dhat`] (feature `json`) | DHAT's viewer, `dh_view.html` of valgrind | |
 //! | [`speedscope`] (feature `json`) | speedscope | |
 //! | `pprof` (feature `pprof`) | `go tool pprof`, and servers that keep profiles | |
 //! | [`json`] (feature `json`, on by default) | programs, and other machines | [`json::read`] |
