@@ -3,7 +3,7 @@
 #[cfg(any(feature = "json", feature = "flamegraph"))]
 mod total;
 
-use unkai_core::Site;
+use unkai_core::{Estimate, Site, Totals};
 
 /// One of the numbers of a site, for formats that show one at a time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -37,14 +37,7 @@ impl Value {
 
     /// This value of `site`: an estimate, negative only where it shrank in a difference of two snapshots.
     pub fn of(self, site: &Site) -> f64 {
-        match self {
-            Self::LiveBytes => site.live.bytes,
-            Self::LiveBlocks => site.live.blocks,
-            Self::AllocatedBytes => site.allocated.bytes,
-            Self::AllocatedBlocks => site.allocated.blocks,
-            Self::PeakBytes => site.at_peak.bytes,
-            Self::PeakBlocks => site.at_peak.blocks,
-        }
+        self.number(self.among(&site.live, &site.allocated, &site.at_peak))
     }
 
     /// Whether it counts bytes; else it counts blocks.
@@ -65,5 +58,50 @@ impl Value {
             Self::PeakBytes => "bytes at the peak",
             Self::PeakBlocks => "blocks at the peak",
         }
+    }
+
+    /// The one of three that the value is a number of.
+    pub(crate) fn among<T>(self, live: T, allocated: T, at_peak: T) -> T {
+        match self {
+            Self::LiveBytes | Self::LiveBlocks => live,
+            Self::AllocatedBytes | Self::AllocatedBlocks => allocated,
+            Self::PeakBytes | Self::PeakBlocks => at_peak,
+        }
+    }
+
+    /// This value of `estimate`, which has it in bytes and in blocks.
+    pub(crate) fn number(self, estimate: &Estimate) -> f64 {
+        if self.is_bytes() {
+            estimate.bytes
+        } else {
+            estimate.blocks
+        }
+    }
+
+    /// Half the width of the 95 % interval of [`number`](Self::number).
+    pub(crate) fn error_95(self, estimate: &Estimate) -> f64 {
+        if self.is_bytes() {
+            estimate.bytes_error_95()
+        } else {
+            estimate.blocks_error_95()
+        }
+    }
+
+    /// Whether a difference of two snapshots has it as a signed change.
+    pub(crate) fn is_level(self) -> bool {
+        self.among(true, false, false)
+    }
+
+    /// The exact value that all sites together should meet; `None` for blocks at the peak, which were not counted.
+    pub(crate) fn exact_total(self, totals: &Totals) -> Option<f64> {
+        let exact = match self {
+            Self::LiveBytes => totals.live_bytes() as f64,
+            Self::LiveBlocks => totals.live_blocks() as f64,
+            Self::AllocatedBytes => totals.allocated.bytes as f64,
+            Self::AllocatedBlocks => totals.allocated.blocks as f64,
+            Self::PeakBytes => totals.peak_live_bytes as f64,
+            Self::PeakBlocks => return None,
+        };
+        Some(exact)
     }
 }

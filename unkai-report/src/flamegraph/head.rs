@@ -2,8 +2,6 @@
 
 use std::io;
 
-use unkai_core::Snapshot;
-
 use super::lines::valid;
 use crate::report::Report;
 use crate::units::{duration, moment, plural};
@@ -44,7 +42,7 @@ impl Head {
         if is_growth {
             parts.push("red grew, blue shrank".to_owned());
         }
-        if let Some(exact) = exact_total(value, snapshot) {
+        if let Some(exact) = value.exact_total(&snapshot.totals) {
             parts.push(format!("exact total {}{}", sign(exact), value.words(exact)));
         }
         parts.extend(warned(warnings(report).len()));
@@ -106,19 +104,6 @@ fn taken(report: &Report) -> String {
     match report.modules().program_name() {
         Some(program) => format!("{}, taken {taken_at}", valid(program)),
         None => format!("taken {taken_at}"),
-    }
-}
-
-/// What sites together should meet, where it is known exactly.
-fn exact_total(value: Value, snapshot: &Snapshot) -> Option<f64> {
-    let totals = &snapshot.totals;
-    match value {
-        Value::LiveBytes => Some(totals.live_bytes() as f64),
-        Value::LiveBlocks => Some(totals.live_blocks() as f64),
-        Value::AllocatedBytes => Some(totals.allocated.bytes as f64),
-        Value::AllocatedBlocks => Some(totals.allocated.blocks as f64),
-        Value::PeakBytes => Some(totals.peak_live_bytes as f64),
-        Value::PeakBlocks => None,
     }
 }
 

@@ -57,17 +57,8 @@ pub(super) fn write_one(
 impl Table {
     fn new(report: &Report, value: Value) -> Self {
         let snapshot = report.snapshot();
-        let totals = &snapshot.totals;
-        let is_change = snapshot.window.is_some() && is_live(value);
-        let exact = match value {
-            Value::LiveBytes => Some(totals.live_bytes() as f64),
-            Value::LiveBlocks => Some(totals.live_blocks() as f64),
-            Value::AllocatedBytes => Some(totals.allocated.bytes as f64),
-            Value::AllocatedBlocks => Some(totals.allocated.blocks as f64),
-            Value::PeakBytes => Some(totals.peak_live_bytes as f64),
-            // How many blocks were live then was not counted.
-            Value::PeakBlocks => None,
-        };
+        let is_change = snapshot.window.is_some() && value.is_level();
+        let exact = value.exact_total(&snapshot.totals);
         Self {
             value,
             is_change,
@@ -85,11 +76,8 @@ impl Table {
     }
 
     fn of<'g>(&self, group: &'g SiteGroup) -> &'g Estimate {
-        match self.value {
-            Value::LiveBytes | Value::LiveBlocks => &group.live,
-            Value::AllocatedBytes | Value::AllocatedBlocks => &group.allocated,
-            Value::PeakBytes | Value::PeakBlocks => &group.at_peak,
-        }
+        self.value
+            .among(&group.live, &group.allocated, &group.at_peak)
     }
 
     fn has(&self, group: &SiteGroup) -> bool {
@@ -99,11 +87,7 @@ impl Table {
 
     /// The number that the table is about.
     fn main(&self, estimate: &Estimate) -> f64 {
-        if self.value.is_bytes() {
-            estimate.bytes
-        } else {
-            estimate.blocks
-        }
+        self.value.number(estimate)
     }
 
     fn write(
@@ -199,11 +183,7 @@ impl Table {
 
     /// For a change, whether it is one, or may be the noise of sampling.
     fn verdict(&self, estimate: &Estimate) -> Option<&'static str> {
-        let error = if self.value.is_bytes() {
-            estimate.bytes_error_95()
-        } else {
-            estimate.blocks_error_95()
-        };
+        let error = self.value.error_95(estimate);
         let change = self.main(estimate);
         let verdict = match change {
             _ if change.abs() <= error => UNSURE,
@@ -237,10 +217,6 @@ impl Table {
             "{main} {error:>12} {part:>8}{bar} {other:>other_width$} {samples:>samples_width$}  "
         )
     }
-}
-
-fn is_live(value: Value) -> bool {
-    matches!(value, Value::LiveBytes | Value::LiveBlocks)
 }
 
 /// `12.3 MiB`, `1.5 M`; a change with its sign.
