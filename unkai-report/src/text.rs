@@ -157,8 +157,7 @@ fn write_sections(
             .iter_mut()
             .for_each(|group| group.ages = DurationHistogram::default());
     }
-    head::write_title(report, out)?;
-    head::write_warnings(report, options, out)?;
+    head::write(report, options, out)?;
     head::write_totals(report, options, out)?;
     sampling::write(report, options, out)?;
     tables::write(report, &groups, options, out)?;
@@ -193,8 +192,7 @@ pub fn write_summary(
 ) -> io::Result<()> {
     aside(|| {
         let out: &mut dyn io::Write = out;
-        head::write_title(report, out)?;
-        head::write_warnings(report, options, out)?;
+        head::write(report, options, out)?;
         head::write_totals(report, options, out)?;
         sampling::write(report, options, out)?;
         contents::write(report, options, out)
@@ -231,8 +229,7 @@ pub fn write_top(
 ) -> io::Result<()> {
     aside(|| {
         let out: &mut dyn io::Write = out;
-        head::write_title(report, out)?;
-        head::write_warnings(report, options, out)?;
+        head::write(report, options, out)?;
         tables::write_one(report, &sites::groups(report), value, options, out)
     })
 }
@@ -262,8 +259,7 @@ pub fn write_suspects(
 ) -> io::Result<()> {
     aside(|| {
         let out: &mut dyn io::Write = out;
-        head::write_title(report, out)?;
-        head::write_warnings(report, options, out)?;
+        head::write(report, options, out)?;
         suspects::write(report, options, out)
     })
 }

@@ -9,7 +9,17 @@ use crate::report::Report;
 use crate::units::{bytes, count, digits, duration, growth, moment, plural, signed_digits};
 use crate::words::warnings::warnings;
 
-pub(super) fn write_title(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
+/// The title, and what a reader must know before the numbers.
+pub(super) fn write(
+    report: &Report,
+    options: &Options<'_>,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    write_title(report, out)?;
+    write_warnings(report, options, out)
+}
+
+fn write_title(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
     let snapshot = report.snapshot();
     let kind = match snapshot.window {
         Some(window) => format!("unkai heap report: change over {}", duration(window)),
@@ -23,7 +33,7 @@ pub(super) fn write_title(report: &Report, out: &mut dyn io::Write) -> io::Resul
 }
 
 /// What a reader must know before the numbers; nothing at all if there is nothing to say.
-pub(super) fn write_warnings(
+fn write_warnings(
     report: &Report,
     options: &Options<'_>,
     out: &mut dyn io::Write,
