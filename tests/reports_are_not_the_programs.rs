@@ -3,14 +3,17 @@
 mod support;
 
 use std::hint::black_box;
+use std::io::{self, Sink};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::thread;
 
 use mimalloc::MiMalloc;
 use support::outer::Outer;
-use unkai::report::{Report, json, text};
-use unkai::{Config, Totals, UnkaiGlobalAlloc, aside};
+use unkai::report::{
+    Report, dhat, flamegraph, folded, html, json, pprof, scopes, speedscope, text,
+};
+use unkai::{Bounds, Config, Scope, Totals, UnkaiGlobalAlloc, aside};
 
 /// Every block is sampled, so that sites are exact.
 #[global_allocator]
@@ -168,6 +171,61 @@ fn a_report_in_several_formats_leaves_no_trace_but_itself() {
             assert!(!names.iter().any(is_ours), "{names:?}");
         }
         drop(kept);
+    });
+}
+
+#[test]
+fn what_any_format_allocates_for_a_while_is_in_no_number() {
+    one_at_a_time(|| {
+        let report = Report::new(HEAP.inner.snapshot());
+        let root = Scope::root("root").build().expect("nothing is guaranteed");
+        let children: Vec<Scope> = (0..100)
+            .map(|_| root.child("child").build().expect("nothing is guaranteed"))
+            .collect();
+        let tree = root.snapshot(Bounds::new());
+        let (report, tree) = (&report, &tree);
+        let formats: [(&str, &dyn Fn(&mut Sink) -> io::Result<()>); 10] = [
+            ("text", &|out| {
+                text::write(report, &text::Options::new(), out)
+            }),
+            ("html", &|out| {
+                html::write(report, &html::Options::new(), out)
+            }),
+            ("json", &|out| {
+                json::write(report, &json::Options::new(), out)
+            }),
+            ("folded", &|out| {
+                folded::write(report, &folded::Options::new(), out)
+            }),
+            ("dhat", &|out| {
+                dhat::write(report, &dhat::Options::new(), out)
+            }),
+            ("speedscope", &|out| {
+                speedscope::write(report, &speedscope::Options::new(), out)
+            }),
+            ("pprof", &|out| {
+                pprof::write(report, &pprof::Options::new(), out)
+            }),
+            ("flame graph", &|out| {
+                flamegraph::write(report, &flamegraph::Options::new(), out)
+            }),
+            ("scopes, text", &|out| {
+                scopes::text::write(tree, &scopes::text::Options::new(), out)
+            }),
+            ("scopes, json", &|out| {
+                scopes::json::write(tree, &scopes::json::Options::new(), out)
+            }),
+        ];
+        for (name, write) in formats {
+            let before = usage();
+            for _ in 0..100 {
+                write(&mut io::sink()).expect("a sink takes everything");
+            }
+            let allocated = usage().allocated.bytes - before.allocated.bytes;
+            assert!(allocated < RUNNER, "{name}: {allocated}");
+        }
+        drop(children);
+        settled();
     });
 }
 

@@ -14,8 +14,8 @@
 //!
 //! What [`json::read`] gives back, [`text`] and `prometheus` write with `write_record`, as if it were of this process.
 //!
-//! A snapshot is plain data: writing it holds no lock of the tree, and what it allocates comes from the global
-//! allocator and is charged to no scope.
+//! A snapshot is plain data: writing it holds no lock of the tree. What that allocates comes from the global allocator, is
+//! charged to no scope, and is not counted as the program's ([`unkai_core::aside`]).
 //!
 //! ```
 //! use unkai_core::{Bounds, Scope};

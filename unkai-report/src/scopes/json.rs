@@ -16,7 +16,7 @@
 use std::io;
 
 use serde::{Deserialize, Serialize};
-use unkai_core::{ScopeSnapshot, TreeSnapshot};
+use unkai_core::{ScopeSnapshot, TreeSnapshot, aside};
 
 use super::children;
 use crate::json::schema::{self, SCOPES};
@@ -97,12 +97,14 @@ pub fn write(
     options: &Options,
     out: &mut impl io::Write,
 ) -> io::Result<()> {
-    let document = Document {
-        schema: SCOPES.name,
-        version: SCOPES.version,
-        scope: &snapshot.into(),
-    };
-    schema::write(&document, options, out)
+    aside(|| {
+        let document = Document {
+            schema: SCOPES.name,
+            version: SCOPES.version,
+            scope: &snapshot.into(),
+        };
+        schema::write(&document, options, out)
+    })
 }
 
 /// Reads a document of the [schema](self): the numbers are those that were written.
@@ -130,7 +132,7 @@ pub fn write(
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn read(input: impl io::Read) -> Result<ScopeRecord, ReadError> {
-    SCOPES.read(input)
+    aside(|| SCOPES.read(input))
 }
 
 impl From<&TreeSnapshot> for ScopeRecord {

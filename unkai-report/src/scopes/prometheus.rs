@@ -39,7 +39,7 @@ use std::{fmt, io};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::registry::Unit;
-use unkai_core::TreeSnapshot;
+use unkai_core::{TreeSnapshot, aside};
 
 #[cfg(feature = "json")]
 use super::json::ScopeRecord;
@@ -103,7 +103,7 @@ pub fn write(
     options: &Options,
     out: &mut impl io::Write,
 ) -> io::Result<()> {
-    write_rows(&row::of_snapshot(snapshot), options, out)
+    aside(|| write_rows(&row::of_snapshot(snapshot), options, out))
 }
 
 /// Writes the metrics of a tree that was read back.
@@ -116,7 +116,7 @@ pub fn write_record(
     options: &Options,
     out: &mut impl io::Write,
 ) -> io::Result<()> {
-    write_rows(&row::of_record(record), options, out)
+    aside(|| write_rows(&row::of_record(record), options, out))
 }
 
 fn write_rows(scopes: &[Row<'_>], options: &Options, out: &mut impl io::Write) -> io::Result<()> {
@@ -169,8 +169,10 @@ impl fmt::Debug for ScopesCollector {
 
 impl Collector for ScopesCollector {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let snapshot = (self.source)();
-        Paths::of(&row::of_snapshot(&snapshot)).encode(encoder)
+        aside(|| {
+            let snapshot = (self.source)();
+            Paths::of(&row::of_snapshot(&snapshot)).encode(encoder)
+        })
     }
 }
 

@@ -31,7 +31,7 @@
 
 use std::io;
 
-use unkai_core::TreeSnapshot;
+use unkai_core::{TreeSnapshot, aside};
 
 use super::children;
 #[cfg(feature = "json")]
@@ -97,7 +97,7 @@ pub fn write(
     options: &Options,
     out: &mut impl io::Write,
 ) -> io::Result<()> {
-    write_rows(&row::of_snapshot(snapshot), options, out)
+    aside(|| write_rows(&row::of_snapshot(snapshot), options, out))
 }
 
 /// Writes a tree that was read back as text.
@@ -110,7 +110,7 @@ pub fn write_record(
     options: &Options,
     out: &mut impl io::Write,
 ) -> io::Result<()> {
-    write_rows(&row::of_record(record), options, out)
+    aside(|| write_rows(&row::of_record(record), options, out))
 }
 
 fn write_rows(scopes: &[Row<'_>], options: &Options, out: &mut impl io::Write) -> io::Result<()> {
