@@ -29,6 +29,9 @@ const MIB: u64 = 1 << 20;
 /// What the test runner may allocate beside a test, in bytes.
 const RUNNER: u64 = 256 << 10;
 
+/// Writes something in one of the formats.
+type Write<'w> = dyn Fn(&mut Sink) -> io::Result<()> + 'w;
+
 fn one_at_a_time(test: impl FnOnce()) {
     let alone = ALONE.lock();
     test();
@@ -184,7 +187,7 @@ fn what_any_format_allocates_for_a_while_is_in_no_number() {
             .collect();
         let tree = root.snapshot(Bounds::new());
         let (report, tree) = (&report, &tree);
-        let formats: [(&str, &dyn Fn(&mut Sink) -> io::Result<()>); 10] = [
+        let formats: [(&str, &Write<'_>); 10] = [
             ("text", &|out| {
                 text::write(report, &text::Options::new(), out)
             }),
