@@ -9,7 +9,7 @@ mod files;
 mod image;
 mod lookup;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -139,7 +139,11 @@ pub enum Reason {
 /// assert!(matches!(outcome.refused[0].reason, offline::Reason::Unreadable(_)));
 /// ```
 pub fn name(mut report: Report, options: &Options) -> (Report, Outcome) {
-    let unnamed = unnamed(&report);
+    let addresses = report.addresses().into_iter();
+    let unnamed: Vec<u64> = addresses
+        .filter(|(_, named)| !named)
+        .map(|(address, _)| address)
+        .collect();
     let mut outcome = Outcome {
         addresses: unnamed.len() as u64,
         ..Outcome::default()
@@ -171,22 +175,12 @@ pub fn name(mut report: Report, options: &Options) -> (Report, Outcome) {
     (report, outcome)
 }
 
-/// The addresses in call stacks that have no name.
-fn unnamed(report: &Report) -> BTreeSet<u64> {
-    let stacks = report.snapshot().sites.iter().map(|site| &site.stack);
-    stacks
-        .flatten()
-        .copied()
-        .filter(|address| report.symbols().locations(*address).is_empty())
-        .collect()
-}
-
 type FileKey<'a> = (&'a String, &'a Option<Vec<u8>>);
 
 /// `addresses` by the file that they lie in, in whichever of its mappings.
 fn by_file<'a>(
     modules: &'a Modules,
-    addresses: &BTreeSet<u64>,
+    addresses: &[u64],
     outcome: &mut Outcome,
 ) -> BTreeMap<FileKey<'a>, Vec<u64>> {
     let mut files: BTreeMap<FileKey<'a>, Vec<u64>> = BTreeMap::new();

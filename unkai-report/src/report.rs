@@ -120,6 +120,19 @@ impl Report {
         &self.modules
     }
 
+    /// The distinct addresses of all call stacks, in ascending order, each with whether it has a name.
+    pub(crate) fn addresses(&self) -> Vec<(u64, bool)> {
+        let stacks = self.snapshot.sites.iter().map(|site| &site.stack);
+        let mut addresses: Vec<u64> = stacks.flatten().copied().collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        let is_named = |address| !self.symbols.locations(address).is_empty();
+        addresses
+            .into_iter()
+            .map(|address| (address, is_named(address)))
+            .collect()
+    }
+
     /// Gives the numbers and the names back.
     pub fn into_parts(self) -> (Snapshot, Symbols) {
         (self.snapshot, self.symbols)

@@ -1,6 +1,5 @@
 //! How much a report knows: call stacks, names and modules.
 
-use std::collections::BTreeSet;
 use std::io;
 
 use super::Options;
@@ -14,10 +13,8 @@ pub(super) fn write(
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
     let snapshot = report.snapshot();
-    let stacks = snapshot.sites.iter().flat_map(|site| &site.stack);
-    let addresses: BTreeSet<u64> = stacks.copied().collect();
-    let is_named = |address: &&u64| !report.symbols().locations(**address).is_empty();
-    let named = addresses.iter().filter(is_named).count();
+    let addresses = report.addresses();
+    let named = addresses.iter().filter(|(_, named)| *named).count();
     // One file can be loaded in several stretches.
     let mut modules: Vec<(&str, Option<String>)> = Vec::new();
     for module in report.modules().list() {

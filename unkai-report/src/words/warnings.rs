@@ -52,18 +52,8 @@ pub(crate) fn warnings(report: &Report) -> Vec<String> {
 }
 
 fn names(report: &Report, warnings: &mut Vec<String>) {
-    let mut addresses: Vec<u64> = report
-        .snapshot()
-        .sites
-        .iter()
-        .flat_map(|site| site.stack.iter().copied())
-        .collect();
-    addresses.sort_unstable();
-    addresses.dedup();
-    let unnamed = addresses
-        .iter()
-        .filter(|address| report.symbols().locations(**address).is_empty())
-        .count();
+    let addresses = report.addresses();
+    let unnamed = addresses.iter().filter(|(_, named)| !named).count();
     if addresses.is_empty() || unnamed == 0 {
         return;
     }
