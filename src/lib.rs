@@ -29,6 +29,12 @@ pub use unkai_allocator::{
 #[cfg(feature = "report")]
 pub use unkai_report as report;
 
+#[cfg(feature = "watch")]
+pub use unkai_watch as watch;
+
+#[cfg(feature = "http")]
+pub use unkai_http as http;
+
 /// The programs in the documentation of limits, which run as tests.
 #[cfg(all(doctest, feature = "allocator", not(feature = "nightly")))]
 #[doc = include_str!("../docs/limits.md")]

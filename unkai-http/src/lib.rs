@@ -1,0 +1,1 @@
+//! Heap profiles and metrics over HTTP.
