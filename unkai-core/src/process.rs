@@ -11,6 +11,7 @@
 //! Everything else is behind the functions of this module.
 
 use std::alloc::Layout;
+use std::time::Duration;
 
 use crate::aside::aside;
 use crate::config::Config;
@@ -19,12 +20,13 @@ use crate::losses::Cause;
 use crate::probe::sampler::Plan;
 use crate::probe::thread::{self, Standing};
 use crate::probe::unwind;
-use crate::snapshot::{Amount, Sampling, Snapshot, Totals};
+use crate::snapshot::{Amount, Sampling, Site, Snapshot, Totals};
 use crate::store::cells::Cells;
-use crate::tracker::{Account, Caller, Tracker};
+use crate::tracker::{Account, Caller, Reason, Tracker};
 
 pub use crate::probe::thread::cells;
 pub use crate::probe::unwind::Registers;
+pub use crate::tracker::Wake;
 
 static TRACKER: Tracker = Tracker::new();
 
@@ -148,6 +150,60 @@ pub fn totals() -> Totals {
     TRACKER.totals()
 }
 
+/// Everything of the profile but its sites. Allocates nothing.
+pub fn survey() -> Snapshot {
+    TRACKER.survey()
+}
+
+/// Calls `visit` with each site of the profile, one after the other, in the place of `site`; the ages of live blocks are
+/// left out.
+///
+/// Allocates nothing if the stack of `site` has room for [`MAX_FRAMES`](crate::MAX_FRAMES): for a dump when memory is
+/// nearly gone. Takes less than a microsecond for each site.
+///
+/// ```
+/// use unkai_core::{MAX_FRAMES, Site, process};
+///
+/// let mut site = Site::new(0, Vec::with_capacity(MAX_FRAMES));
+/// let mut live_bytes = 0.0;
+/// process::each_site(&mut site, |site| live_bytes += site.live.bytes);
+/// assert_eq!(live_bytes, 0.0, "no allocator of this program is profiled");
+/// ```
+pub fn each_site(site: &mut Site, visit: impl FnMut(&Site)) {
+    TRACKER.each_site(site, visit);
+}
+
+/// The most live bytes that any one call stack holds: an estimate. Some ns for each site; allocates nothing.
+pub fn largest_site_bytes() -> f64 {
+    TRACKER.largest_site_bytes()
+}
+
+/// Wakes whoever waits in [`wait`] when live bytes reach `live_bytes`, once; at once if they have. In place of any alarm
+/// before; `None` for none.
+///
+/// Threads tell what they have allocated when they are beyond 64 KiB, so the alarm goes off before live bytes are above it by
+/// 128 KiB for each thread with counters of its own and the block that is being allocated. What threads without such
+/// counters allocate counts from the next look at the totals on. The allocation that sets the alarm off does nothing but
+/// raise a flag and wake the sleeper: one system call, once. No alarm costs nothing.
+pub fn set_alarm(live_bytes: Option<u64>) {
+    TRACKER.set_alarm(live_bytes);
+}
+
+/// Waits until there is a reason to look, `timeout` at most, and says which. For one thread: reasons are told once.
+pub fn wait(timeout: Duration) -> Wake {
+    TRACKER.watcher().wait(timeout)
+}
+
+/// Wakes whoever waits in [`wait`]. May be called anywhere, from within a signal handler too.
+pub fn wake() {
+    TRACKER.watcher().raise(Reason::Called);
+}
+
+/// How blocks are chosen: what was set, by [`Config`] or by [`set_sampling`].
+pub fn sampling() -> Sampling {
+    TRACKER.sampling()
+}
+
 /// Stops taking samples. Totals go on, and frees of blocks that were sampled are seen.
 pub fn pause() {
     TRACKER.set_paused(true);
@@ -163,8 +219,8 @@ pub fn set_sampling(sampling: Sampling) {
     TRACKER.set_plan(Plan::new(sampling));
 }
 
-/// Whether anything in this process allocates through a façade of this module.
-pub(crate) fn is_in_use() -> bool {
+/// Whether anything in this process allocates through a façade of this module. Costs an allocation.
+pub fn is_in_use() -> bool {
     // If the global allocator is such a façade, this box starts the tracker.
     drop(std::hint::black_box(Box::new(0u8)));
     TRACKER.is_started()

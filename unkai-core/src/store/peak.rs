@@ -4,6 +4,9 @@
 //! thread *publishes* its share after at most [`QUANTUM`] bytes in either direction, and only when the published sum
 //! rises above a *fence* a little over the known peak, all shares are brought up to date and the peak is taken anew.
 //! The fence stands above the peak by one part in 256 or by what the threads may hold back, whichever is more.
+//!
+//! An *alarm* for whoever watches the heap is one more fence: the lower of the two is what a thread compares with, so an
+//! alarm costs nothing until it goes off, and no alarm costs nothing at all.
 
 use super::pool::Pool;
 use crate::sync::{AtomicI64, AtomicU32, Ordering};
@@ -17,8 +20,12 @@ pub(crate) struct Peak {
     /// Sum of what all cells have published.
     published: AtomicI64,
     peak: AtomicI64,
-    /// Published sums up to here need no closer look.
+    /// Published sums up to here need no closer look: the lower of the next two.
+    trip: AtomicI64,
+    /// Up to here there is no new peak worth noting.
     fence: AtomicI64,
+    /// Live bytes that somebody wants to know of; `NO_ALARM` if nobody does.
+    alarm: AtomicI64,
     /// Goes up with each new peak beyond the fence.
     epoch: AtomicU32,
 }
@@ -28,21 +35,23 @@ impl Peak {
         Self {
             published: AtomicI64::new(0),
             peak: AtomicI64::new(0),
+            trip: AtomicI64::new(0),
             fence: AtomicI64::new(0),
+            alarm: AtomicI64::new(NO_ALARM),
             epoch: AtomicU32::new(1),
         }
     }
 
-    /// Publishes the share of one thread's cells, and takes a closer look at all if that passes the fence.
-    pub(crate) fn publish(&self, cells: &super::cells::Cells, pool: &Pool, extra: i64) {
+    /// Publishes the share of one thread's cells, and takes a closer look at all if that passes the trip. Returns whether
+    /// the alarm went off.
+    pub(crate) fn publish(&self, cells: &super::cells::Cells, pool: &Pool, extra: i64) -> bool {
         let sum = self.bring_up_to_date(cells);
-        if sum > self.fence.load(Ordering::Relaxed) {
-            self.measure(pool, extra);
-        }
+        sum > self.trip.load(Ordering::Relaxed) && self.measure(pool, extra)
     }
 
-    /// Takes live bytes over all threads now. `extra` are those that are counted outside the cells.
-    pub(crate) fn measure(&self, pool: &Pool, extra: i64) {
+    /// Takes live bytes over all threads now. `extra` are those that are counted outside the cells. Returns whether the
+    /// alarm went off, which it does once.
+    pub(crate) fn measure(&self, pool: &Pool, extra: i64) -> bool {
         let mut threads = 0;
         for cells in pool.iter() {
             self.bring_up_to_date(cells);
@@ -52,8 +61,54 @@ impl Peak {
         let before = self.peak.fetch_max(live, Ordering::Relaxed);
         if live > before {
             let fence = live - extra + Self::slack(live, threads);
-            self.fence.fetch_max(fence, Ordering::Relaxed);
+            self.fence.fetch_max(fence, Ordering::SeqCst);
             self.epoch.fetch_add(1, Ordering::Relaxed);
+            self.settle_trip(extra);
+        }
+        let alarm = self.alarm.load(Ordering::Relaxed);
+        // Of threads that see it at once, one takes it.
+        let goes_off = live >= alarm && {
+            let order = Ordering::SeqCst;
+            let taken = self
+                .alarm
+                .compare_exchange(alarm, NO_ALARM, order, Ordering::Relaxed);
+            taken.is_ok()
+        };
+        if goes_off {
+            self.settle_trip(extra);
+        }
+        goes_off
+    }
+
+    /// Goes off once when live bytes reach `alarm`; at once if they have. In place of any alarm before; `None` for none.
+    pub(crate) fn set_alarm(&self, alarm: Option<i64>, pool: &Pool, extra: i64) -> bool {
+        self.alarm
+            .store(alarm.unwrap_or(NO_ALARM), Ordering::SeqCst);
+        self.settle_trip(extra);
+        self.measure(pool, extra)
+    }
+
+    /// Brings the trip in line with fence and alarm.
+    ///
+    /// If one of them changes meanwhile, whoever changed it may have stored its trip before ours: then ours is stale, and
+    /// we go again. So the trip that is stored last is that of the last change.
+    fn settle_trip(&self, extra: i64) {
+        let lower = || {
+            let alarm = self.alarm.load(Ordering::SeqCst);
+            // A published sum is without `extra`, and is to be *above* the trip.
+            let alarm = if alarm == NO_ALARM {
+                alarm
+            } else {
+                alarm - extra - 1
+            };
+            alarm.min(self.fence.load(Ordering::SeqCst))
+        };
+        loop {
+            let trip = lower();
+            self.trip.store(trip, Ordering::SeqCst);
+            if lower() == trip {
+                return;
+            }
         }
     }
 
@@ -84,6 +139,49 @@ impl Peak {
         self.published
             .fetch_add(change, Ordering::Relaxed)
             .wrapping_add(change)
+    }
+}
+
+const NO_ALARM: i64 = i64::MAX;
+
+#[cfg(all(test, loom))]
+mod models {
+    use super::*;
+    use crate::store::cells::Direction;
+    use loom::sync::Arc;
+
+    /// An alarm is set while another thread passes both it and the peak: it goes off, exactly once, at that thread's next
+    /// look at the latest.
+    ///
+    /// (A look at all threads that began before the growth can put an older figure in place of the newer one; the thread
+    /// puts that right when it looks again.)
+    #[test]
+    fn an_alarm_is_never_lost() {
+        loom::model(|| {
+            let shared = Arc::new((Peak::new(), Pool::new(1).unwrap()));
+            let (cells, _) = shared.1.acquire().unwrap();
+            cells.rearm(Direction::Allocated, 1 << 40);
+            let grows = {
+                let shared = Arc::clone(&shared);
+                loom::thread::spawn(move || {
+                    let (peak, pool) = &*shared;
+                    let cells = pool.iter().next().unwrap();
+                    cells.count_alloc(10 << 20);
+                    let first = peak.publish(cells, pool, 0);
+                    first || peak.publish(cells, pool, 0)
+                })
+            };
+            let (peak, pool) = &*shared;
+            let at_once = peak.set_alarm(Some(5 << 20), pool, 0);
+            let later = grows.join().unwrap();
+            let cells = pool.iter().next().unwrap();
+            let next = peak.publish(cells, pool, 0);
+            let times = [at_once, later, next]
+                .into_iter()
+                .filter(|went_off| *went_off);
+            assert_eq!(times.count(), 1, "{at_once} {later} {next}");
+            assert!(peak.trip.load(Ordering::Relaxed) >= 10 << 20);
+        });
     }
 }
 
@@ -146,5 +244,46 @@ mod tests {
                 "{bytes} ± {error} for {live}"
             );
         }
+    }
+
+    #[test]
+    fn an_alarm_goes_off_once_within_two_quanta_of_each_thread() {
+        const THREADS: usize = 4;
+        let pool = Pool::new(THREADS as u32).unwrap();
+        let cells: Vec<_> = (0..THREADS).map(|_| pool.acquire().unwrap().0).collect();
+        for cells in &cells {
+            cells.rearm(Direction::Allocated, i64::MAX / 4);
+        }
+        let peak = Peak::new();
+        assert!(!peak.set_alarm(Some(100 << 20), &pool, 0));
+        let (mut live, mut went_off_at) = (0, Vec::new());
+        for step in 0..10_000_usize {
+            let size = 1 + step * 7919 % 60_000;
+            let cells = cells[step % THREADS];
+            cells.count_alloc(size);
+            live += size as i64;
+            let unpublished = cells.live_bytes() - cells.own.published.load(Ordering::Relaxed);
+            if unpublished >= QUANTUM && peak.publish(cells, &pool, 0) {
+                went_off_at.push(live);
+            }
+        }
+        let [at] = went_off_at[..] else {
+            panic!("went off at {went_off_at:?}");
+        };
+        let bound = (100 << 20) + 2 * THREADS as i64 * QUANTUM;
+        assert!((100 << 20..=bound).contains(&at), "{at} is not in {bound}");
+    }
+
+    #[test]
+    fn an_alarm_below_what_is_live_goes_off_at_once() {
+        let pool = Pool::new(1).unwrap();
+        let (cells, _) = pool.acquire().unwrap();
+        cells.rearm(Direction::Allocated, i64::MAX / 4);
+        cells.count_alloc(1000);
+        let peak = Peak::new();
+        assert!(!peak.set_alarm(Some(1001), &pool, 0));
+        assert!(peak.set_alarm(Some(1001), &pool, 1), "one byte elsewhere");
+        assert!(!peak.measure(&pool, 1), "only once");
+        assert!(!peak.set_alarm(None, &pool, 1));
     }
 }

@@ -361,13 +361,13 @@ impl Sites {
         }
     }
 
-    /// The figures of all sites that have samples.
-    pub(crate) fn figures(&self, epoch: u32) -> Vec<SiteFigures> {
+    /// The figures of all sites that have samples, one after the other. Allocates nothing.
+    pub(crate) fn figures(&self, epoch: u32) -> impl Iterator<Item = SiteFigures> {
         let used = self.used.load(Ordering::Relaxed) as usize;
         let places = (0..used).map(|index| (index, self.place(index)));
         places
             .filter(|(_, place)| place.cells.allocated.samples.load(Ordering::Acquire) != 0)
-            .map(|(index, place)| {
+            .map(move |(index, place)| {
                 let cells = place.cells;
                 let live = estimate(place.live(), cells.freed.live_variances.read());
                 let kept = cells.epoch.load(Ordering::Relaxed) == epoch;
@@ -384,7 +384,23 @@ impl Sites {
                     lifetimes,
                 }
             })
-            .collect()
+    }
+
+    /// The most live bytes that any one call stack holds. Allocates nothing.
+    pub(crate) fn largest_live_bytes(&self) -> f64 {
+        let used = self.used.load(Ordering::Relaxed) as usize;
+        let live = |index: usize| {
+            let cells = &self.cells[index];
+            // Freed first, so that no block is seen freed but not allocated.
+            let freed = cells.freed.bytes.load(Ordering::Relaxed);
+            cells
+                .allocated
+                .bytes
+                .load(Ordering::Relaxed)
+                .wrapping_sub(freed) as i64
+        };
+        let largest = (RESERVED as usize..used).map(live).max().unwrap_or(0);
+        largest.max(0) as f64 / BYTES_UNIT
     }
 
     pub(crate) fn used(&self) -> u64 {

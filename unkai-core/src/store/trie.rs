@@ -113,16 +113,24 @@ impl Trie {
         Interned::Whole(node)
     }
 
-    /// Walks a stack back from its number: its return addresses, innermost first, and its root.
-    pub(crate) fn stack_of(&self, id: NodeId) -> (Vec<u64>, NodeId) {
-        let mut frames = Vec::new();
+    /// Walks a stack back from its number: puts its return addresses into `frames`, innermost first, and returns its root.
+    pub(crate) fn read_stack(&self, id: NodeId, frames: &mut Vec<u64>) -> NodeId {
+        frames.clear();
         let mut id = id;
         while id.0 >= ROOTS {
             let node = &self.nodes[id.0 as usize];
             frames.push(node.address.load(Ordering::Relaxed));
             id = NodeId(node.parent.load(Ordering::Relaxed));
         }
-        (frames, id)
+        id
+    }
+
+    /// The return addresses of a stack, innermost first, and its root.
+    #[cfg(test)]
+    pub(crate) fn stack_of(&self, id: NodeId) -> (Vec<u64>, NodeId) {
+        let mut frames = Vec::new();
+        let root = self.read_stack(id, &mut frames);
+        (frames, root)
     }
 
     /// The cell that holds the site of a stack.

@@ -244,6 +244,11 @@ impl super::Tracker {
         self.control.set_plan(plan, || self.pool());
     }
 
+    /// How blocks are chosen, as was set.
+    pub(crate) fn sampling(&self) -> Sampling {
+        self.control.wanted().0.sampling()
+    }
+
     /// Stops taking samples, or goes on.
     pub(crate) fn set_paused(&self, paused: bool) {
         self.control.set_paused(paused);

@@ -21,6 +21,7 @@
 //! | `shared` | counts for threads that do not count on cells of their own |
 //! | `widening` | makes sampling sparser before a table is full |
 //! | `view` | takes snapshots |
+//! | `alarm` | wakes whoever watches |
 //!
 //! Invariants:
 //! * The record of a sampled block exists before its address is handed out, and is gone before the inner allocator gets
@@ -30,6 +31,7 @@
 //! * What is counted is what was served: a refused request is taken back where its answer is looked at, which is always
 //!   the case for blocks of [`mark::LARGE`] bytes and more, and for all with `Config::check_every_allocation`.
 
+mod alarm;
 mod blocks;
 mod control;
 mod mark;
@@ -64,6 +66,8 @@ use crate::sync::{AtomicBool, AtomicU64, Ordering};
 use control::Control;
 use shared::SharedCells;
 
+pub use alarm::Wake;
+pub(crate) use alarm::{Flag, Reason};
 pub(crate) use shared::Account;
 
 /// A heap profile in the making.
@@ -77,6 +81,7 @@ pub(crate) struct Tracker {
     shared: SharedCells,
     refused: AtomicU64,
     lost: Lost,
+    watcher: Flag,
 }
 
 /// What exists once the first allocation has been seen.
@@ -132,6 +137,7 @@ impl Tracker {
             shared: SharedCells::new(),
             refused: AtomicU64::new(0),
             lost: Lost::new(),
+            watcher: Flag::new(),
         }
     }
 
@@ -235,10 +241,35 @@ impl Tracker {
     fn publish(&self, tables: &Tables, cells: &Cells) {
         let published = cells.own.published.load(Ordering::Relaxed);
         if cells.live_bytes().wrapping_sub(published).unsigned_abs() >= QUANTUM as u64 {
-            tables
-                .peak
-                .publish(cells, &tables.pool, self.shared.live_bytes());
+            let peak = &tables.peak;
+            if peak.publish(cells, &tables.pool, self.shared.live_bytes()) {
+                self.watcher.raise(Reason::Alarm);
+            }
         }
+    }
+
+    /// Looks at live bytes over all threads now.
+    fn measure(&self, tables: &Tables) {
+        if tables.peak.measure(&tables.pool, self.shared.live_bytes()) {
+            self.watcher.raise(Reason::Alarm);
+        }
+    }
+
+    /// Wakes the watcher when live bytes reach so many; `None` for never. Without a heap that is tracked, nothing happens.
+    pub(crate) fn set_alarm(&self, live_bytes: Option<u64>) {
+        let Some(tables) = self.tables.get() else {
+            return;
+        };
+        let alarm = live_bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX - 1));
+        let (peak, extra) = (&tables.peak, self.shared.live_bytes());
+        if peak.set_alarm(alarm, &tables.pool, extra) {
+            self.watcher.raise(Reason::Alarm);
+        }
+    }
+
+    /// What wakes whoever watches.
+    pub(crate) fn watcher(&self) -> &Flag {
+        &self.watcher
     }
 }
 

@@ -50,7 +50,7 @@ impl Tracker {
         if let Some(tables) = self.tables.get()
             && allocated.bytes > freed.bytes
         {
-            tables.peak.measure(&tables.pool, self.shared.live_bytes());
+            self.measure(tables);
         }
     }
 }

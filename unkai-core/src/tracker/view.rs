@@ -27,7 +27,7 @@ impl Tracker {
             let (allocated, freed) = tables.pool.totals();
             totals.freed = sum(totals.freed, freed);
             totals.allocated = allocated;
-            tables.peak.measure(&tables.pool, self.shared.live_bytes());
+            self.measure(tables);
             (totals.peak_live_bytes, totals.peak_error_bytes) = tables.peak.read(&tables.pool);
         }
         totals.allocated = sum(totals.allocated, self.shared.allocated());
@@ -36,6 +36,15 @@ impl Tracker {
 
     /// Everything that is known now. Takes a time proportional to the number of sites and live samples; allocates.
     pub(crate) fn snapshot(&self) -> Snapshot {
+        let mut snapshot = self.survey();
+        if let Some(tables) = self.tables.get() {
+            snapshot.sites = sites(tables);
+        }
+        snapshot
+    }
+
+    /// Everything but the sites. Allocates nothing.
+    pub(crate) fn survey(&self) -> Snapshot {
         let mut snapshot = Snapshot::empty(SystemTime::now());
         snapshot.totals = self.totals();
         snapshot.resident_bytes = resident_bytes();
@@ -52,10 +61,28 @@ impl Tracker {
                 skipped_frames: tables.config.get_skip_frames() as u32,
                 modules: unwind::modules(),
             };
-            snapshot.sites = sites(tables);
             snapshot.own_memory = own_memory(tables);
         }
         snapshot
+    }
+
+    /// Calls `visit` with each site, one after the other, in `site`, without the ages of its blocks. Allocates nothing if
+    /// the stack of `site` has room for the longest.
+    pub(crate) fn each_site(&self, site: &mut Site, mut visit: impl FnMut(&Site)) {
+        let Some(tables) = self.tables.get() else {
+            return;
+        };
+        for figures in tables.sites.figures(tables.peak.epoch()) {
+            fill(site, tables, figures);
+            visit(site);
+        }
+    }
+
+    /// The most live bytes that any one call stack holds.
+    pub(crate) fn largest_site_bytes(&self) -> f64 {
+        self.tables
+            .get()
+            .map_or(0.0, |tables| tables.sites.largest_live_bytes())
     }
 }
 
@@ -71,25 +98,32 @@ fn sites(tables: &Tables) -> Vec<Site> {
     });
     let figures = tables.sites.figures(tables.peak.epoch());
     figures
-        .into_iter()
-        .map(|figures| site(tables, figures, &mut ages))
+        .map(|figures| {
+            let id = figures.id;
+            let mut site = Site::new(id.number(), Vec::new());
+            fill(&mut site, tables, figures);
+            site.ages = ages.take(id);
+            site
+        })
         .collect()
 }
 
-fn site(tables: &Tables, figures: SiteFigures, ages: &mut Ages) -> Site {
-    let (stack, root) = match figures.id {
-        SiteId::NO_STACK | SiteId::OTHER => (Vec::new(), NodeId::ROOT),
-        _ => tables.trie.stack_of(figures.node),
+/// Puts everything but the ages into `site`.
+fn fill(site: &mut Site, tables: &Tables, figures: SiteFigures) {
+    let root = match figures.id {
+        SiteId::NO_STACK | SiteId::OTHER => {
+            site.stack.clear();
+            NodeId::ROOT
+        }
+        _ => tables.trie.read_stack(figures.node, &mut site.stack),
     };
-    let mut site = Site::new(figures.id.number(), stack);
+    site.id = figures.id.number();
     site.truncated = root == NodeId::TRUNCATED;
     site.prefix_only = tables.trie.is_prefix(figures.node);
     site.allocated = figures.allocated;
     site.live = figures.live;
     site.at_peak = figures.at_peak;
     site.lifetimes = figures.lifetimes;
-    site.ages = ages.take(figures.id);
-    site
 }
 
 /// Ages of the live blocks of each site. Made before the table is walked, so that the walk does not allocate.

@@ -10,6 +10,10 @@ fn table(capacity: u32) -> (Sites, Trie, Entered) {
     )
 }
 
+fn figures_of(sites: &Sites, epoch: u32) -> Vec<SiteFigures> {
+    sites.figures(epoch).collect()
+}
+
 fn node(trie: &Trie, inside: &Entered, address: u64) -> NodeId {
     node_with(trie, inside, address, &mut 0)
 }
@@ -38,7 +42,7 @@ fn what_was_added_can_be_taken_back_to_exactly_nothing() {
         .iter()
         .rev()
         .for_each(|&weight| sites.remove(site, weight, 0, 1000));
-    let figures = sites.figures(0);
+    let figures = figures_of(&sites, 0);
     let live = figures[0].live;
     assert_eq!((live.samples, live.bytes, live.blocks), (0, 0.0, 0.0));
     assert!(live.bytes_variance <= figures[0].allocated.bytes_variance * 1e-9);
@@ -59,7 +63,7 @@ fn one_sample_gives_the_published_variance() {
         },
         0,
     );
-    let estimate = sites.figures(0)[0].allocated;
+    let estimate = figures_of(&sites, 0)[0].allocated;
     assert_eq!((estimate.bytes, estimate.blocks), (400.0, 4.0));
     // p = 1/4: (1 − p) / p² = 12.
     assert_eq!(
@@ -79,11 +83,11 @@ fn the_peak_keeps_what_was_live_when_the_epoch_began() {
     sites.add(site, weight, 0);
     sites.add(site, weight, 0);
     // Epoch 1 begins here, with 200 bytes live.
-    assert_eq!(sites.figures(1)[0].at_peak.bytes, 200.0);
+    assert_eq!(figures_of(&sites, 1)[0].at_peak.bytes, 200.0);
     sites.remove(site, weight, 1, 5);
     sites.remove(site, weight, 1, 5);
     sites.add(site, weight, 1);
-    let figures = &sites.figures(1)[0];
+    let figures = &figures_of(&sites, 1)[0];
     assert_eq!((figures.live.bytes, figures.at_peak.bytes), (100.0, 200.0));
 }
 
@@ -120,4 +124,19 @@ fn threads_agree_on_the_site_of_a_stack() {
             .collect()
     });
     assert!(ids.iter().all(|other| *other == ids[0]));
+}
+
+#[test]
+fn the_largest_site_is_the_one_with_the_most_live_bytes() {
+    let (sites, trie, inside) = table(10);
+    assert_eq!(sites.largest_live_bytes(), 0.0);
+    let weight = |size| Weight { size, blocks: 1.0 };
+    for (address, size) in [(10, 100), (20, 300), (30, 400)] {
+        let site = sites.of(&inside, &trie, node(&trie, &inside, address));
+        sites.add(site.unwrap(), weight(size), 1);
+        if size == 400 {
+            sites.remove(site.unwrap(), weight(size), 1, 0);
+        }
+    }
+    assert_eq!(sites.largest_live_bytes(), 300.0);
 }
