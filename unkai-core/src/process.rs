@@ -20,8 +20,8 @@ use crate::losses::Cause;
 use crate::probe::sampler::Plan;
 use crate::probe::thread::{self, Standing};
 use crate::probe::unwind;
-use crate::snapshot::{Amount, Sampling, Site, Snapshot, Totals};
-use crate::store::cells::Cells;
+use crate::snapshot::{Amount, LimitStatus, Sampling, Site, Snapshot, Totals};
+use crate::store::cells::{Cells, Direction};
 use crate::tracker::{Account, Caller, Reason, Tracker};
 
 pub use crate::probe::thread::cells;
@@ -47,7 +47,14 @@ pub unsafe fn alloc<H: Heap>(
         // SAFETY: the caller's promise is passed on.
         return unsafe { heap.alloc(layout, zeroed) };
     }
-    match resolve(config, cells, |cells| cells.count_alloc(layout.size())) {
+    let claim = TRACKER.claim(config, cells);
+    if !TRACKER.take_from_limit(config, claim, layout.size()) {
+        refuse(cells, |cells| {
+            cells.uncount(Direction::Allocated, layout.size())
+        });
+        return std::ptr::null_mut();
+    }
+    let block = match resolve(config, cells, |cells| cells.count_alloc(layout.size())) {
         Ok(cells) => {
             let caller = Caller {
                 heap,
@@ -59,7 +66,11 @@ pub unsafe fn alloc<H: Heap>(
         }
         // SAFETY: the caller's promise is passed on.
         Err(account) => unsafe { TRACKER.alloc_without_cells(heap, layout, zeroed, account) },
+    };
+    if block.is_null() {
+        TRACKER.give_to_limit(claim, layout.size());
     }
+    block
 }
 
 /// Serves a free whose count on `cells` said to look.
@@ -79,6 +90,7 @@ pub unsafe fn dealloc<H: Heap>(
         // SAFETY: the caller's promise is passed on: a block that is not sampled is the inner allocator's as it is.
         return unsafe { heap.dealloc(block, layout) };
     }
+    let claim = TRACKER.claim(config, cells);
     let count = |cells: &Cells| cells.count_dealloc(address, size, align);
     match resolve(config, cells, count) {
         Ok(cells) => {
@@ -93,6 +105,7 @@ pub unsafe fn dealloc<H: Heap>(
         // SAFETY: the caller's promise is passed on.
         Err(account) => unsafe { TRACKER.dealloc_without_cells(heap, block, layout, account) },
     }
+    TRACKER.give_to_limit(claim, size);
 }
 
 /// Serves a reallocation whose count on `cells` said to look.
@@ -116,8 +129,17 @@ pub unsafe fn realloc<H: Heap>(
         // SAFETY: the caller's promise is passed on: a block that is not sampled is the inner allocator's as it is.
         return unsafe { heap.realloc(block, layout, new_size) };
     }
+    let claim = TRACKER.claim(config, cells);
+    let (more, less) = (new_size.saturating_sub(size), size.saturating_sub(new_size));
+    if !TRACKER.take_from_limit(config, claim, more) {
+        refuse(cells, |cells| {
+            cells.uncount(Direction::Allocated, new_size);
+            cells.uncount(Direction::Freed, size);
+        });
+        return std::ptr::null_mut();
+    }
     let count = |cells: &Cells| cells.count_realloc(address, size, align, new_size);
-    match resolve(config, cells, count) {
+    let resized = match resolve(config, cells, count) {
         Ok(cells) => {
             let caller = Caller {
                 heap,
@@ -131,7 +153,10 @@ pub unsafe fn realloc<H: Heap>(
         Err(account) => unsafe {
             TRACKER.realloc_without_cells(heap, block, layout, new_size, account)
         },
-    }
+    };
+    let grown = if resized.is_null() { more } else { less };
+    TRACKER.give_to_limit(claim, grown);
+    resized
 }
 
 /// The profile now.
@@ -204,6 +229,19 @@ pub fn sampling() -> Sampling {
     TRACKER.sampling()
 }
 
+/// The limit of the process and how it stands to it; `None` without a limit. Costs what [`totals`] does.
+pub fn limit() -> Option<LimitStatus> {
+    TRACKER.limit_status(TRACKER.totals().live_bytes())
+}
+
+/// Sets the limit of the process in place of [`Config::limit`]; `None` for no limit. Whether requests are refused at it
+/// stays as [`Config::refuse_at_limit`] says.
+///
+/// A limit below what is live takes nothing away: where requests are refused, all are until enough was freed.
+pub fn set_limit(bytes: Option<u64>) {
+    TRACKER.set_limit(bytes);
+}
+
 /// Stops taking samples. Totals go on, and frees of blocks that were sampled are seen.
 pub fn pause() {
     TRACKER.set_paused(true);
@@ -224,6 +262,14 @@ pub fn is_in_use() -> bool {
     // If the global allocator is such a façade, this box starts the tracker.
     drop(std::hint::black_box(Box::new(0u8)));
     TRACKER.is_started()
+}
+
+/// Refuses a request at the limit: as if it had not been made, but for the count of refusals.
+fn refuse(cells: &'static Cells, uncount: impl FnOnce(&Cells)) {
+    if let Standing::Registered(cells) = thread::standing_of(cells) {
+        uncount(cells);
+    }
+    TRACKER.note_refusal();
 }
 
 /// Takes over what a thread that had stepped aside leaves behind.

@@ -21,6 +21,7 @@
 //! | `shared` | counts for threads that do not count on cells of their own |
 //! | `widening` | makes sampling sparser before a table is full |
 //! | `view` | takes snapshots |
+//! | `limit` | refuses what would exceed the process's limit, where that is wanted |
 //! | `alarm` | wakes whoever watches |
 //!
 //! Invariants:
@@ -34,6 +35,7 @@
 mod alarm;
 mod blocks;
 mod control;
+mod limit;
 mod mark;
 mod samples;
 mod shared;
@@ -64,6 +66,7 @@ use crate::store::trie::Trie;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
 use control::Control;
+use limit::Limit;
 use shared::SharedCells;
 
 pub use alarm::Wake;
@@ -82,6 +85,8 @@ pub(crate) struct Tracker {
     refused: AtomicU64,
     lost: Lost,
     watcher: Flag,
+    /// Written by all threads where it refuses: a line of its own.
+    limit: CachePadded<Limit>,
 }
 
 /// What exists once the first allocation has been seen.
@@ -138,6 +143,7 @@ impl Tracker {
             refused: AtomicU64::new(0),
             lost: Lost::new(),
             watcher: Flag::new(),
+            limit: CachePadded::new(Limit::new()),
         }
     }
 
@@ -152,6 +158,9 @@ impl Tracker {
         match Tables::new(config) {
             // If another thread was first, its tables are used and these unmapped.
             Some(tables) => {
+                if config.get_refuse_at_limit() {
+                    self.control.look_at_every_free();
+                }
                 self.control
                     .start(Plan::new(config.get_sampling()), || self.pool());
                 let _ = self.tables.set(tables);
@@ -227,7 +236,7 @@ impl Tracker {
 
     /// Lets the fast path run until the sampler, the peak or the settings want to look again.
     fn arm(&self, tables: &Tables, cells: &Cells, sampler: &Sampler) {
-        let most = if tables.config.get_check_every_allocation() {
+        let most = if tables.config.looks_at_every_allocation() {
             0
         } else {
             QUANTUM - 1
