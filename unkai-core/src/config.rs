@@ -329,11 +329,6 @@ impl Config {
         self.refuse_at_limit
     }
 
-    /// Whether the slow path is to see every allocation.
-    pub(crate) const fn looks_at_every_allocation(&self) -> bool {
-        self.check_every_allocation || self.refuse_at_limit
-    }
-
     /// The seed, if one was set.
     pub const fn get_seed(&self) -> Option<u64> {
         self.seed

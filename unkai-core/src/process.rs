@@ -21,7 +21,7 @@ use crate::probe::sampler::Plan;
 use crate::probe::thread::{self, Standing};
 use crate::probe::unwind;
 use crate::snapshot::{Amount, LimitStatus, Sampling, Site, Snapshot, Totals};
-use crate::store::cells::{Cells, Direction};
+use crate::store::cells::Cells;
 use crate::tracker::{Account, Caller, Reason, Tracker};
 
 pub use crate::probe::thread::cells;
@@ -49,13 +49,10 @@ pub unsafe fn alloc<H: Heap>(
     }
     let claim = TRACKER.claim(config, cells);
     if !TRACKER.take_from_limit(config, claim, layout.size()) {
-        refuse(cells, |cells| {
-            cells.uncount(Direction::Allocated, layout.size())
-        });
         return std::ptr::null_mut();
     }
     let block = match resolve(config, cells, |cells| cells.count_alloc(layout.size())) {
-        Ok(cells) => {
+        Ok((cells, _)) => {
             let caller = Caller {
                 heap,
                 cells,
@@ -93,7 +90,9 @@ pub unsafe fn dealloc<H: Heap>(
     let claim = TRACKER.claim(config, cells);
     let count = |cells: &Cells| cells.count_dealloc(address, size, align);
     match resolve(config, cells, count) {
-        Ok(cells) => {
+        // SAFETY: the caller's promise is passed on: a block that is not looked up is the inner allocator's as it is.
+        Ok((_, false)) => unsafe { heap.dealloc(block, layout) },
+        Ok((cells, true)) => {
             let caller = Caller {
                 heap,
                 cells,
@@ -132,15 +131,11 @@ pub unsafe fn realloc<H: Heap>(
     let claim = TRACKER.claim(config, cells);
     let (more, less) = (new_size.saturating_sub(size), size.saturating_sub(new_size));
     if !TRACKER.take_from_limit(config, claim, more) {
-        refuse(cells, |cells| {
-            cells.uncount(Direction::Allocated, new_size);
-            cells.uncount(Direction::Freed, size);
-        });
         return std::ptr::null_mut();
     }
     let count = |cells: &Cells| cells.count_realloc(address, size, align, new_size);
     let resized = match resolve(config, cells, count) {
-        Ok(cells) => {
+        Ok((cells, _)) => {
             let caller = Caller {
                 heap,
                 cells,
@@ -264,14 +259,6 @@ pub fn is_in_use() -> bool {
     TRACKER.is_started()
 }
 
-/// Refuses a request at the limit: as if it had not been made, but for the count of refusals.
-fn refuse(cells: &'static Cells, uncount: impl FnOnce(&Cells)) {
-    if let Standing::Registered(cells) = thread::standing_of(cells) {
-        uncount(cells);
-    }
-    TRACKER.note_refusal();
-}
-
 /// Takes over what a thread that had stepped aside leaves behind.
 pub(crate) fn visit_ends(allocated: Amount, freed: Amount) {
     TRACKER.take_over(allocated, freed);
@@ -282,19 +269,21 @@ pub(crate) fn thread_ends(cells: &'static Cells) {
     TRACKER.release_cells(cells);
 }
 
-/// The cells of this thread, counted on by the fast path or now; or who is charged instead.
+/// The cells of this thread, counted on by the fast path or now, and whether a closer look is needed; or who is charged
+/// instead.
 fn resolve(
     config: &Config,
     cells: &'static Cells,
     count: impl FnOnce(&Cells) -> bool,
-) -> Result<&'static Cells, Account> {
+) -> Result<(&'static Cells, bool), Account> {
     match thread::standing_of(cells) {
-        Standing::Registered(cells) => Ok(cells),
+        Standing::Registered(cells) => Ok((cells, true)),
+        Standing::Charged(cells) => Ok((cells, count(cells))),
         Standing::Unregistered => {
-            let cells = thread::register(|| TRACKER.acquire_cells(config));
+            let charged = TRACKER.refuses_at_limit(config);
+            let cells = thread::register(charged, || TRACKER.acquire_cells(config));
             let cells = cells.ok_or(Account::Shared(Cause::ThreadNotSampled))?;
-            count(cells);
-            Ok(cells)
+            Ok((cells, count(cells)))
         }
         Standing::Inside => Err(Account::Shared(Cause::Reentered)),
         Standing::Shared => Err(Account::Shared(Cause::ThreadNotSampled)),

@@ -101,15 +101,6 @@ impl Meter {
         self.left.store(left, Ordering::Relaxed);
     }
 
-    /// The opposite of counting.
-    fn uncount(&self, bytes: usize) {
-        let blocks = self.blocks.load(Ordering::Relaxed);
-        self.blocks.store(blocks.wrapping_sub(1), Ordering::Relaxed);
-        let left = self.left.load(Ordering::Relaxed);
-        self.left
-            .store(left.wrapping_add(bytes as i64), Ordering::Relaxed);
-    }
-
     /// Takes back one block that was counted.
     fn retract(&self, bytes: usize) {
         self.blocks.store(
@@ -282,11 +273,6 @@ impl Cells {
         self.change(|| self.meter(direction).rearm(left));
     }
 
-    /// Undoes the count of a block that is not even to be asked for, countdown included. Owner only.
-    pub(crate) fn uncount(&self, direction: Direction, bytes: usize) {
-        self.change(|| self.meter(direction).uncount(bytes));
-    }
-
     /// Takes back one block of `bytes` that was counted. Owner only.
     pub(crate) fn retract(&self, direction: Direction, bytes: usize) {
         self.change(|| self.meter(direction).retract(bytes));
@@ -383,8 +369,6 @@ mod tests {
                 blocks: 3
             }
         );
-        cells.count_alloc(7);
-        cells.uncount(Direction::Allocated, 7);
         cells.retract(Direction::Allocated, 1);
         assert_eq!(
             cells.read(Direction::Allocated),

@@ -72,7 +72,7 @@ impl Tracker {
         let Some(tables) = self.tables.get() else {
             return false;
         };
-        if tables.config.looks_at_every_allocation() {
+        if tables.config.get_check_every_allocation() {
             return false;
         }
         cells.own.until.store(until - counted, Ordering::Relaxed);

@@ -54,8 +54,6 @@ pub(super) struct Control {
     plan: AtomicU64,
     plan_is_set: AtomicBool,
     paused: AtomicBool,
-    /// All floors stay at zero, whatever the phase.
-    every_free: AtomicBool,
     state: AtomicU64,
     /// Live samples that are small and not marked, by the cells of the thread that took them: threads that sample every block
     /// do not write to one line.
@@ -70,7 +68,6 @@ impl Control {
             plan: AtomicU64::new(Plan::new(Sampling::Off).word()),
             plan_is_set: AtomicBool::new(false),
             paused: AtomicBool::new(false),
-            every_free: AtomicBool::new(false),
             state: AtomicU64::new(MARKING),
             unmarked: [const { CachePadded::new(AtomicU64::new(0)) }; SHARES],
         }
@@ -188,11 +185,6 @@ impl Control {
         self.paused.load(Ordering::Relaxed)
     }
 
-    /// Sends every free to the slow path from now on. To be called before there are cells.
-    pub(super) fn look_at_every_free(&self) {
-        self.every_free.store(true, Ordering::SeqCst);
-    }
-
     /// Raises the floor of a thread's cells to the mark's, if every sampled block that matters is marked.
     pub(super) fn settle_floor(&self, cells: &Cells) {
         if cells.mark_floor() != 0 || !self.all_are_marked() {
@@ -210,9 +202,7 @@ impl Control {
         // In `MARKING` a share that is zero stays so, but for a moment in which somebody asks in vain: so they need not all
         // be read at once.
         let none = |share: &CachePadded<AtomicU64>| share.load(Ordering::SeqCst) == 0;
-        self.phase() == MARKING
-            && !self.every_free.load(Ordering::SeqCst)
-            && self.unmarked.iter().all(none)
+        self.phase() == MARKING && self.unmarked.iter().all(none)
     }
 
     /// The share of [`Control::may_leave_unmarked`] that a thread with these cells takes.

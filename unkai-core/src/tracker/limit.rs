@@ -1,7 +1,8 @@
 //! The limit of the process: a number that reports and watchers compare with, or one that is never exceeded.
 //!
 //! Where requests are granted at the limit (the default), nothing happens here: an allocation is never refused, and whoever
-//! watches the heap acts. Where they are refused, every operation takes the slow path, and this account is charged before
+//! watches the heap acts. Where they are refused, every thread stands at a sentinel (`probe::thread`), so that each of its
+//! operations comes to the slow path, and this account is charged before
 //! the inner allocator is asked and given back after it has the block: so it is never below what the program holds, and
 //! a request that is refused would have exceeded the limit in that very moment. One atomic word for all threads is dear, but
 //! nothing lies idle anywhere, so a refusal needs to look nowhere else.
@@ -45,10 +46,10 @@ impl Limit {
     }
 
     fn take(&self, claim: Claim, bytes: usize, limit: u64) -> bool {
-        let most = match claim {
-            Claim::None => return true,
-            Claim::Bounded => limit,
-            Claim::Forced => u64::MAX,
+        let most = if claim == Claim::Bounded {
+            limit
+        } else {
+            u64::MAX
         };
         let raised = |used: u64| used.checked_add(bytes as u64).filter(|sum| *sum <= most);
         // Acquire: pairs with the Release in `give`, so that what was given back is given back to the inner allocator, too.
@@ -66,20 +67,35 @@ impl Limit {
 impl Tracker {
     /// How an operation that was counted on `cells` stands to the limit.
     pub(crate) fn claim(&self, config: &Config, cells: &'static Cells) -> Claim {
-        if !self.config_in_force(config).get_refuse_at_limit() {
+        if !self.refuses_at_limit(config) {
             return Claim::None;
         }
         match thread::standing_of(cells) {
             Standing::Aside => Claim::None,
             Standing::Inside => Claim::Forced,
-            Standing::Registered(_) | Standing::Unregistered | Standing::Shared => Claim::Bounded,
+            _ => Claim::Bounded,
         }
     }
 
-    /// Charges the limit with `bytes` before they are asked for. Returns whether there is room.
+    /// Whether this process refuses at its limit.
+    pub(crate) fn refuses_at_limit(&self, config: &Config) -> bool {
+        self.config_in_force(config).get_refuse_at_limit()
+    }
+
+    /// Charges the limit with `bytes` before they are asked for. Returns whether there is room; if not, the request is
+    /// refused as if it had not been made, but for the count of refusals.
     pub(crate) fn take_from_limit(&self, config: &Config, claim: Claim, bytes: usize) -> bool {
+        if claim == Claim::None {
+            return true;
+        }
         let limit = self.limit_bytes(config).unwrap_or(u64::MAX);
-        self.limit.take(claim, bytes, limit)
+        let taken = self.limit.take(claim, bytes, limit);
+        if !taken {
+            self.limit.refused.fetch_add(1, Ordering::Relaxed);
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            self.watcher.raise(super::Reason::Refused);
+        }
+        taken
     }
 
     /// Gives `bytes` back to the limit once the inner allocator has them.
@@ -87,13 +103,6 @@ impl Tracker {
         if claim != Claim::None {
             self.limit.give(bytes);
         }
-    }
-
-    /// Notes a request that the limit has refused.
-    pub(crate) fn note_refusal(&self) {
-        self.limit.refused.fetch_add(1, Ordering::Relaxed);
-        self.refused.fetch_add(1, Ordering::Relaxed);
-        self.watcher.raise(super::Reason::Refused);
     }
 
     /// What a thread that had stepped aside leaves behind is in use whatever the limit says.

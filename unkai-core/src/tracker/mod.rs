@@ -158,9 +158,6 @@ impl Tracker {
         match Tables::new(config) {
             // If another thread was first, its tables are used and these unmapped.
             Some(tables) => {
-                if config.get_refuse_at_limit() {
-                    self.control.look_at_every_free();
-                }
                 self.control
                     .start(Plan::new(config.get_sampling()), || self.pool());
                 let _ = self.tables.set(tables);
@@ -236,7 +233,7 @@ impl Tracker {
 
     /// Lets the fast path run until the sampler, the peak or the settings want to look again.
     fn arm(&self, tables: &Tables, cells: &Cells, sampler: &Sampler) {
-        let most = if tables.config.looks_at_every_allocation() {
+        let most = if tables.config.get_check_every_allocation() {
             0
         } else {
             QUANTUM - 1
