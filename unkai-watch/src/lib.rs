@@ -1,1 +1,9 @@
 //! Watches the memory of a program, and acts by rules that its user states.
+
+mod dump;
+mod format;
+mod reports;
+
+pub use dump::{Dump, DumpError};
+pub use format::{Format, UnknownFormat};
+pub use reports::{ReportError, Reports};
