@@ -24,7 +24,7 @@ fn a_dump_of_full_tables_takes_less_than_a_few_seconds_and_40_mb() {
     let mut kept = Vec::new();
     // Near its cap a table takes fewer and fewer samples: try again until it is full.
     for path in (0..1 << 15).cycle().take(1 << 21) {
-        allocate_at(path, 40, 5000, &mut kept);
+        allocate_at(path, 62, 5000, &mut kept);
         kept.clear();
         if path == 0 && process_sites() >= SITES {
             break;

@@ -8,6 +8,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::fs::{
     AtFlags, CWD, FlockOperation, Mode, OFlags, RawDir, SeekFrom, flock, openat, renameat, seek,
@@ -134,7 +135,7 @@ impl Directory {
         let mut found = None;
         let Self { fd, listing, .. } = self;
         let _ = each_name(fd, listing, |name| {
-            if found.is_none() && Kind::Dump.names_old_temporary(name) {
+            if found.is_none() && Kind::Dump.names_older_temporary(name, LONG_AGO) {
                 found = FileName::read(name).filter(|name| is_abandoned(fd, name));
             }
         });
@@ -168,7 +169,7 @@ fn create(dir: &OwnedFd, name: &FileName) -> Result<OwnedFd, Errno> {
     openat(dir, name.as_c_str(), flags, Mode::RUSR | Mode::WUSR)
 }
 
-/// Who writes a file holds its lock, and loses it by dying. Not for a file that may not be locked yet: a new one.
+/// Who writes a file holds its lock, and loses it by dying.
 fn is_abandoned(dir: &OwnedFd, name: &FileName) -> bool {
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = openat(dir, name.as_c_str(), flags, Mode::empty());
@@ -190,3 +191,5 @@ fn each_name(
 }
 
 const LISTING_BYTES: usize = 8 << 10;
+/// Who has created a file has locked it by then.
+const LONG_AGO: Duration = Duration::from_secs(60);
