@@ -30,7 +30,7 @@ pub use serving::{Counts, Serving};
 ///   connection is closed, and may have 16 KiB in 64 headers: else the answer is 431, or 414 for its first line. Its body is not read.
 /// * **Time:** a connection ends two minutes after the longest `seconds=` at the latest.
 /// * **Failures to accept**, as when the process has no file left, are counted in [`Serving::counts`]; after one,
-///   the server waits for 100 ms.
+///   a connection that has been without a request for a second is closed, and the server waits for 100 ms.
 ///
 /// ```
 /// use unkai_http::{Endpoint, Server};
@@ -95,7 +95,7 @@ impl Server {
         self
     }
 
-    /// How many connections may be open at once; 0 is taken for 1. Default: 64. Each takes some 20 KiB, and a document.
+    /// How many connections may be open at once; 0 is taken for 1. Default: 64. Each takes some 30 KiB, and a document.
     pub const fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = if connections == 0 { 1 } else { connections };
         self

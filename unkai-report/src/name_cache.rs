@@ -220,7 +220,10 @@ struct Found {
 impl Learner {
     fn find(&mut self, mut new: Vec<u64>) -> Found {
         let (symbols, looked_up) = match &mut self.look_up {
-            Some(look_up) => (Symbols::resolve_with(new.iter().copied(), look_up), new.len()),
+            Some(look_up) => (
+                Symbols::resolve_with(new.iter().copied(), look_up),
+                new.len(),
+            ),
             None => resolve::resolve(&mut new, &self.limits),
         };
         let left = new.len() - looked_up;

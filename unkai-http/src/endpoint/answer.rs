@@ -84,4 +84,5 @@ impl Future for ServiceAnswer {
     }
 }
 
-const PANICKED: &str = "Making this has panicked: the program's standard error says where. The program goes on.";
+const PANICKED: &str =
+    "Making this has panicked: the program's standard error says where. The program goes on.";

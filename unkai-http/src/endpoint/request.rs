@@ -184,13 +184,24 @@ mod tests {
 
     #[test]
     fn seconds_are_a_whole_number_within_bounds() {
-        let window = |query: &str| heap(query).map(|asked| asked.window.map(|window| window.as_secs()));
+        let window =
+            |query: &str| heap(query).map(|asked| asked.window.map(|window| window.as_secs()));
         assert_eq!(window("seconds=1"), Ok(Some(1)));
         assert_eq!(window("gc=1&seconds=300&x=y"), Ok(Some(300)));
         assert_eq!(window("seconds=5&seconds=no"), Ok(Some(5)), "the first");
         assert_eq!(window("%73econds=5"), Ok(Some(5)));
         assert_eq!(window("second=5&&=&;"), Ok(None));
-        let bad = ["0", "-1", "abc", "1e9", "301", "", "5.5", "%205", "18446744073709551616"];
+        let bad = [
+            "0",
+            "-1",
+            "abc",
+            "1e9",
+            "301",
+            "",
+            "5.5",
+            "%205",
+            "18446744073709551616",
+        ];
         for bad in bad {
             let query = format!("seconds={bad}");
             let error = window(&query).expect_err(bad);
@@ -233,7 +244,10 @@ mod tests {
     #[test]
     fn what_was_asked_is_shown_short_and_harmless() {
         let long = "x".repeat(10_000) + "\u{1b}";
-        assert_eq!(Shown::of(&long).to_string().chars().count(), LONGEST_SHOWN + 1);
+        assert_eq!(
+            Shown::of(&long).to_string().chars().count(),
+            LONGEST_SHOWN + 1
+        );
         assert_eq!(Shown::of("\u{1b}[31m\n").to_string(), "\\u{1b}[31m\\n");
     }
 }

@@ -72,11 +72,7 @@ pub(super) fn begin(settings: Arc<Settings>, asked: Asked) -> Answer {
 }
 
 /// The answer, unless nobody waits for it any more.
-fn make(
-    settings: &Settings,
-    asked: &Asked,
-    gone: &Receiver<Infallible>,
-) -> Option<Response<Body>> {
+fn make(settings: &Settings, asked: &Asked, gone: &Receiver<Infallible>) -> Option<Response<Body>> {
     let written = if asked.document == Document::Metrics {
         document::write_metrics(settings)
     } else {

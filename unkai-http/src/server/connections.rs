@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::io::{self, ErrorKind};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -41,8 +41,9 @@ impl Accepting {
                 }
                 Err(_) => {
                     self.connections.not_accepted.count();
-                    // It may be that there is no file left for another.
-                    self.connections.close_one();
+                    // It may be that there is no file left for another. Linux says so before it looks whether there is
+                    // another, so one that was accepted a moment ago must not pay for it.
+                    self.connections.close_one(SLOW);
                     time::sleep(PAUSE).await;
                 }
             }
@@ -52,7 +53,7 @@ impl Accepting {
     async fn open(&self, stream: TcpStream) {
         self.connections.accepted.count();
         if self.connections.is_full() {
-            self.connections.close_one();
+            self.connections.close_one(Duration::ZERO);
             // The task of the one that was closed ends now, and with it its socket.
             task::yield_now().await;
             if self.connections.is_full() {
@@ -75,7 +76,15 @@ impl Accepting {
             }
         });
         let close = task.abort_handle();
-        open.insert(id, Open { close, phase });
+        let since = Instant::now();
+        open.insert(
+            id,
+            Open {
+                close,
+                phase,
+                since,
+            },
+        );
     }
 
     /// Serves the one request of `stream`. Whether that went well.
@@ -126,6 +135,7 @@ pub(super) struct Connections {
 struct Open {
     close: AbortHandle,
     phase: Arc<Phase>,
+    since: Instant,
 }
 
 impl Connections {
@@ -151,10 +161,13 @@ impl Connections {
     }
 
     /// Closes the connection that has waited longest without a request, or else the one whose answer is being taken for
-    /// longest; none that is worked for.
-    fn close_one(&self) {
+    /// longest; none that is worked for, and none that is younger than `age`.
+    fn close_one(&self, age: Duration) {
         let mut open = self.open();
-        let oldest = |phase| open.iter().find(|(_, open)| open.phase.is(phase));
+        let oldest = |phase| {
+            let mut old = open.iter().filter(|(_, open)| open.since.elapsed() >= age);
+            old.find(|(_, open)| open.phase.is(phase))
+        };
         let found = oldest(Phase::WAITING).or_else(|| oldest(Phase::ANSWERING));
         if let Some(&id) = found.map(|(id, _)| id) {
             if let Some(closed) = open.remove(&id) {
@@ -244,6 +257,8 @@ fn wrong_host() -> Response<Full<Bytes>> {
 
 /// After a failure that may last.
 const PAUSE: Duration = Duration::from_millis(100);
+/// A client that means well has sent its request by then.
+const SLOW: Duration = Duration::from_secs(1);
 /// What a connection may take beside `seconds=`: for its request, for the document, and for sending that.
 const BESIDES: Duration = Duration::from_secs(120);
 const MAX_HEAD_BYTES: usize = 16 << 10;

@@ -110,7 +110,9 @@ mod tests {
         let hosts = Hosts::local(Vec::new());
         let request = |target: &str, host: Option<&str>| {
             let request = Request::get(target);
-            let request = host.into_iter().fold(request, |request, host| request.header(HOST, host));
+            let request = host
+                .into_iter()
+                .fold(request, |request, host| request.header(HOST, host));
             hosts.allow(&request.body(()).expect("it is well-formed"))
         };
         assert!(request("/", None), "HTTP/1.0");

@@ -65,7 +65,7 @@ pub struct Counts {
     pub closed_for_room: u64,
     /// Of these, how many ended in an error: what was sent is not HTTP, or came too slowly, or nobody took the answer.
     pub failed: u64,
-    /// How often the system could not hand over a connection.
+    /// How often the system could not hand over another, as when the process has no file left.
     pub not_accepted: u64,
 }
 

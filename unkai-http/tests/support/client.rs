@@ -1,5 +1,7 @@
 //! A client that sends whatever bytes it is told to, and reads to the end of the connection.
 
+#![allow(dead_code, reason = "each test uses some of it")]
+
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -30,7 +32,8 @@ pub(crate) fn get(server: SocketAddr, target: &str) -> Answer {
 }
 
 pub(crate) fn request(server: SocketAddr, method: &str, target: &str) -> io::Result<Answer> {
-    let head = format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let head =
+        format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     send(server, head.as_bytes())
 }
 
@@ -63,7 +66,9 @@ fn parse(all: &[u8]) -> Option<Answer> {
         head,
         body: all[end + 4..].to_vec(),
     };
-    let length = answer.header("content-length").map(|length| length.parse::<usize>());
+    let length = answer
+        .header("content-length")
+        .map(|length| length.parse::<usize>());
     match length {
         // The answer to HEAD may tell of a body that does not follow.
         Some(Ok(length)) if !answer.body.is_empty() && length != answer.body.len() => None,

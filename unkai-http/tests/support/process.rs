@@ -1,5 +1,7 @@
 //! What this process has open and runs, as Linux says; and waiting with a limit.
 
+#![allow(dead_code, reason = "each test uses some of it")]
+
 use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,7 +27,11 @@ pub(crate) fn open_files() -> usize {
 /// Physical memory of this process, in bytes.
 pub(crate) fn resident_bytes() -> u64 {
     let text = fs::read_to_string("/proc/self/statm").expect("Linux says");
-    let pages: u64 = text.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("pages");
+    let pages: u64 = text
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse().ok())
+        .expect("pages");
     pages * 4096
 }
 
