@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 /// Starts client number `number`. It lives as long as the program.
-pub fn start(service: SocketAddr, number: u64) {
+pub(crate) fn start(service: SocketAddr, number: u64) {
     thread::spawn(move || {
         let mut random = Random(number + 1);
         loop {

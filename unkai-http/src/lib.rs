@@ -32,7 +32,7 @@
 //! | `seconds=N` | profiles and reports | What happened in the next N seconds: the difference of two snapshots. From 1 to [300](Endpoint::max_seconds). |
 //! | `debug=1` | `heap`, `allocs` | The report as text, for a terminal. Any number but 0 does; not together with `seconds`. |
 //! | `names=none` | profiles and reports | Addresses, modules and their build ids only, for servers that name functions by those. |
-//! | `names=all` | profiles and reports | Names also for what is new, even if looking up rests: see below. |
+//! | `names=all` | profiles and reports | All names, at once: see [costs](#costs). |
 //! | `gc=1` | `heap`, `allocs` | Nothing: Rust has no garbage to collect. `go tool pprof` and scrapers of Go send it. |
 //!
 //! Other parameters are ignored, as Go does: scrapers add their own. A value that cannot be understood is refused, with
@@ -59,9 +59,10 @@
 //!   ends its wait at once; what is being written or named then goes on to its end.
 //! * **A snapshot** stops no thread, and takes some ms for thousands of sites.
 //! * **Names** are looked up [once for each address](unkai_report::NameCache): on a large binary seconds, and up to
-//!   [256 MiB](unkai_report::ResolveLimits) until it is done. That is a twentieth of the time at most, so that a server that fetches profiles every ten
-//!   seconds costs no more: an address that is new meanwhile stays a number for a while. `seconds=` and `names=all` do
-//!   not wait, nor does `names=none`, which looks up nothing.
+//!   [256 MiB](unkai_report::ResolveLimits) until it is done. For what servers fetch again and again (`/metrics`, and `heap` and `allocs`
+//!   without parameters) that is a twentieth of the time at most: an address that is new meanwhile stays a number, or
+//!   among the other sites, for a while. What people wait for (`/debug/unkai/`, `debug=1`, `seconds=`, `names=all`) has
+//!   all names at once. `names=none` looks up nothing.
 //! * **Memory** of the answers is that of the document, until its client has taken it. While 128 MiB of them lie unsent,
 //!   new ones are refused.
 //!

@@ -304,6 +304,20 @@ mod tests {
     }
 
     #[test]
+    fn a_report_says_that_names_are_still_to_come() {
+        let cache = NameCache::new();
+        let here = an_address_of_this_program();
+        cache.learn_now(&snapshot(1, &[here]));
+        let says = |addresses: &[u64]| {
+            let report = cache.report(snapshot(1, addresses));
+            crate::words::warnings::warnings(&report).join("\n")
+        };
+        assert!(!says(&[here]).contains("no name"));
+        let new = says(&[here, here + 1, here + 2]);
+        assert!(new.contains("2 of 3 addresses are new"), "{new}");
+    }
+
+    #[test]
     fn a_scrape_does_not_wait_for_another_that_looks_up() {
         let (go_on, wait) = mpsc::channel::<()>();
         let (begun, has_begun) = mpsc::channel();

@@ -54,15 +54,11 @@ impl Asked {
         query: &str,
         settings: &Settings,
     ) -> Result<Self, BadRequest> {
-        let default = match settings.has_names {
-            true => Names::Known,
-            false => Names::None,
-        };
         let mut asked = Self {
             document,
             window: None,
             is_text: false,
-            names: default,
+            names: Names::Known,
         };
         if !document.has_parameters() {
             return Ok(asked);
@@ -86,17 +82,17 @@ impl Asked {
                 _ => return Err(BadRequest::Seconds(Shown::of(&seconds), most)),
             };
             asked.window = Some(Duration::from_secs(seconds));
-            if default == Names::Known {
-                asked.names = Names::All;
-            }
         }
-        if let Some(names) = value("names") {
-            asked.names = match &*names {
-                "none" => Names::None,
-                "all" => Names::All,
-                _ => return Err(BadRequest::Names(Shown::of(&names))),
-            };
-        }
+        // Whole profiles are what servers fetch again and again; the others are for somebody who waits for them.
+        let is_fetched_often = document.is_pprof() && !asked.is_text && asked.window.is_none();
+        asked.names = match value("names").as_deref() {
+            Some("none") => Names::None,
+            Some("all") => Names::All,
+            Some(other) => return Err(BadRequest::Names(Shown::of(other))),
+            None if !settings.has_names => Names::None,
+            None if is_fetched_often => Names::Known,
+            None => Names::All,
+        };
         Ok(asked)
     }
 }
@@ -233,6 +229,9 @@ mod tests {
         let names = |query| heap(query).map(|asked| asked.names);
         assert_eq!(names(""), Ok(Names::Known));
         assert_eq!(names("seconds=2"), Ok(Names::All));
+        assert_eq!(names("debug=1"), Ok(Names::All));
+        let page = asked(Document::Page, "").map(|asked| asked.names);
+        assert_eq!(page, Ok(Names::All));
         assert_eq!(names("seconds=2&names=none"), Ok(Names::None));
         assert_eq!(names("names=all"), Ok(Names::All));
         assert!(names("names=").is_err());
