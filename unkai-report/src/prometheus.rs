@@ -64,7 +64,6 @@
 
 mod collector;
 mod heap;
-mod names;
 mod top;
 
 use std::io;
