@@ -73,7 +73,8 @@
 //! and sizes: what the program is made of and how busy it is, never its data. And can make it work, within the bounds
 //! above. So [`Server`] listens on this machine only unless told otherwise, and then answers only to the names of this
 //! machine, so that a web page cannot come by the answers by giving itself the address 127.0.0.1. Where [`Endpoint`] is
-//! mounted in a server that others can reach, put it behind that server's own access control.
+//! mounted in a server that others can reach, put it behind that server's own access control: it looks at paths and parameters
+//! only.
 
 #![forbid(unsafe_code)]
 

@@ -19,6 +19,9 @@ use http_body_util::Full;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tower_service::Service;
@@ -160,5 +163,28 @@ fn no_runtime_is_needed() {
             answer.as_mut().poll(&mut context).is_pending(),
             "it is over"
         );
+    }
+}
+
+#[test]
+fn a_panic_of_the_programs_own_metrics_is_an_answer() {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Panics));
+    let endpoint = Endpoint::new().metrics(Arc::new(registry));
+    let runtime = Builder::new_current_thread().build().expect("a runtime");
+    for _ in 0..10 {
+        let request = Request::get("/metrics").body(()).expect("well-formed");
+        let response = runtime.block_on(endpoint.respond(&request));
+        assert_eq!(response.status(), 500, "and not 503: no place is lost");
+        assert_eq!(response.headers()["x-content-type-options"], "nosniff");
+    }
+}
+
+#[derive(Debug)]
+struct Panics;
+
+impl Collector for Panics {
+    fn encode(&self, _: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        panic!("as the test wants");
     }
 }

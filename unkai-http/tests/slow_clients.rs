@@ -28,6 +28,7 @@ const PATHS: [&str; 4] = [
 
 #[test]
 fn a_thousand_slow_clients_keep_nobody_out_and_leave_nothing_behind() {
+    allow_files(4096);
     // Without names: what looking them up leaves with the system's allocator is not the connections'.
     let endpoint = Endpoint::new().names(false);
     let server = Server::new()
@@ -90,4 +91,23 @@ fn a_thousand_slow_clients_keep_nobody_out_and_leave_nothing_behind() {
     let grown = resident_bytes().saturating_sub(before.3);
     assert!(grown < 32 << 20, "{grown} bytes");
     serving.stop();
+}
+
+/// Both ends of each connection are files of this process, which may have 1024 on many machines.
+fn allow_files(files: u64) {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the limit outlives the call.
+    let read = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    assert_eq!(read, 0);
+    limit.rlim_cur = limit.rlim_cur.max(files);
+    limit.rlim_max = limit.rlim_max.max(files);
+    // SAFETY: as above.
+    let set = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
+    assert_eq!(
+        set, 0,
+        "this needs {files} files: raise the limit, ulimit -Hn {files}"
+    );
 }

@@ -78,11 +78,11 @@ fn delta() -> Result {
         "heap",
     )?;
     has(&top, "Type: alloc_space")?;
-    has(&top, "service::load::text")?;
+    has(&top, "service::load::work")?;
     has(&top, "Duration: 5")?;
     let top = pprof(&["-top"], service.address, "allocs?seconds=5")?;
     has(&top, "Type: alloc_space")?;
-    has(&top, "service::load::text")?;
+    has(&top, "service::load::work")?;
     // Not the totals since the start: a window has no peak.
     let error = pprof(
         &["-top", "-sample_index=peak_space"],
@@ -99,7 +99,7 @@ fn allocs() -> Result {
     let service = Service::started()?;
     let top = pprof(&["-top"], service.address, "allocs")?;
     has(&top, "Type: alloc_space")?;
-    has(&top, "service::load::text")?;
+    has(&top, "service::load::work")?;
     let top = pprof(&["-top", "-seconds=5"], service.address, "allocs")?;
     has(&top, "Duration: 5")
 }

@@ -2,10 +2,12 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use unkai_core::{Site, Snapshot, aside};
+#[cfg(any(feature = "prometheus", test))]
+use unkai_core::Site;
+use unkai_core::{Snapshot, aside};
 
 use crate::modules::Modules;
 use crate::report::{Report, by_importance};
@@ -87,11 +89,10 @@ impl NameCache {
     }
 
     /// Like [`learn`](Self::learn), but never waits for another thread.
-    #[cfg_attr(
-        not(feature = "prometheus"),
-        expect(dead_code, reason = "only a scrape must not wait")
-    )]
+    #[cfg(any(feature = "prometheus", test))]
     pub(crate) fn learn_without_waiting(&self, snapshot: &Snapshot) {
+        use std::sync::TryLockError;
+
         let learner = match self.learner.try_lock() {
             Ok(learner) => learner,
             Err(TryLockError::Poisoned(learner)) => learner.into_inner(),
@@ -157,20 +158,14 @@ pub(crate) struct Known {
 
 impl Known {
     /// Whether all of the site's call stack was looked up.
-    #[cfg_attr(
-        not(feature = "prometheus"),
-        expect(dead_code, reason = "only a scrape tells sites apart by it")
-    )]
+    #[cfg(any(feature = "prometheus", test))]
     pub(crate) fn has(&self, site: &Site) -> bool {
         site.stack
             .iter()
             .all(|address| self.addresses.contains(address))
     }
 
-    #[cfg_attr(
-        not(feature = "prometheus"),
-        expect(dead_code, reason = "others take the names with a report")
-    )]
+    #[cfg(feature = "prometheus")]
     pub(crate) fn symbols(&self) -> &Arc<Symbols> {
         &self.symbols
     }
