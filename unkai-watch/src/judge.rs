@@ -52,7 +52,7 @@ impl Law {
         }
     }
 
-    /// A trigger's: it is pulled (1) or not (0).
+    /// A trigger's: it is pulled (1) or not (0), and judged by [`judge_trigger`](Self::judge_trigger).
     pub(crate) const fn of_a_trigger(cool_down: Duration, at_most: u64) -> Self {
         Self {
             direction: Direction::Rising,
@@ -82,20 +82,36 @@ impl Law {
             state.waits = false;
             state.armed = true;
         } else if state.armed && self.is_past(reading) {
-            if state.fired >= self.at_most {
-                state.suppressed_by_cap += 1;
-                state.armed = false;
-            } else if self.is_cooling_down(state, now) {
-                state.waits = true;
-            } else {
-                state.fired += 1;
-                state.last_fired = Some(now);
-                state.waits = false;
-                state.armed = false;
-                return Verdict::Fires;
-            }
+            return self.attempt(state, now);
         }
         Verdict::Quiet
+    }
+
+    /// Judges a trigger, which is pulled or not. One that is pulled during the cool-down fires after it.
+    pub(crate) fn judge_trigger(&self, state: &mut State, pulled: bool, now: Duration) -> Verdict {
+        if pulled || state.waits {
+            self.attempt(state, now)
+        } else {
+            Verdict::Quiet
+        }
+    }
+
+    fn attempt(&self, state: &mut State, now: Duration) -> Verdict {
+        let may_fire = state.fired < self.at_most;
+        if may_fire && self.is_cooling_down(state, now) {
+            state.waits = true;
+            return Verdict::Quiet;
+        }
+        state.waits = false;
+        state.armed = false;
+        if may_fire {
+            state.fired += 1;
+            state.last_fired = Some(now);
+            Verdict::Fires
+        } else {
+            state.suppressed_by_cap += 1;
+            Verdict::Quiet
+        }
     }
 
     /// Whether the rule would fire at once if its quantity rose to the threshold.

@@ -45,6 +45,7 @@ pub(crate) struct Readout {
     resident: Option<u64>,
     pub(crate) limit: Option<Limit>,
     largest_site: f64,
+    pub(crate) process_limit: Option<u64>,
 }
 
 /// Why a quantity has no value now.
@@ -53,6 +54,7 @@ pub(crate) enum Unread {
     NotYet,
     Resident,
     NoLimit,
+    NoProcessLimit,
     FirstWindow,
 }
 
@@ -95,6 +97,7 @@ impl Readings {
             resident,
             limit,
             largest_site,
+            process_limit: process::limit().map(|limit| limit.limit_bytes.max(1)),
         }
     }
 
@@ -102,6 +105,7 @@ impl Readings {
     /// live bytes.
     pub(crate) fn room(
         &self,
+        readout: &Readout,
         quantity: &Quantity,
         threshold: f64,
         value: f64,
@@ -109,6 +113,9 @@ impl Readings {
         match quantity {
             Quantity::AllocationRate { .. } => None,
             Quantity::ShareOfLimit => Some(self.system.room(threshold)),
+            Quantity::ShareOfProcessLimit => readout
+                .process_limit
+                .map(|bytes| (threshold - value) * bytes as f64),
             _ => Some(threshold - value),
         }
     }
@@ -121,28 +128,34 @@ impl Readout {
         quantity: &Quantity,
         window: Option<&mut Window>,
     ) -> Result<f64, Unread> {
-        match (quantity, window) {
-            (Quantity::ResidentBytes, _) => {
-                self.resident.map(|bytes| bytes as f64).ok_or(Unread::Resident)
+        match quantity {
+            Quantity::ResidentBytes => self
+                .resident
+                .map(|bytes| bytes as f64)
+                .ok_or(Unread::Resident),
+            Quantity::ShareOfLimit => self.limit.map(|limit| limit.share()).ok_or(Unread::NoLimit),
+            Quantity::LargestSiteBytes => Ok(self.largest_site),
+            Quantity::ScopeBytes(scope) => Ok(scope.used() as f64),
+            Quantity::Growth { .. } => {
+                let lowest = window.and_then(|window| {
+                    window.add(self.now, self.live);
+                    window.lowest(self.now)
+                });
+                Ok((self.live - lowest.unwrap_or(self.live)) as f64)
             }
-            (Quantity::ShareOfLimit, _) => {
-                self.limit.map(|limit| limit.share()).ok_or(Unread::NoLimit)
-            }
-            (Quantity::LargestSiteBytes, _) => Ok(self.largest_site),
-            (Quantity::ScopeBytes(scope), _) => Ok(scope.used() as f64),
-            (Quantity::Growth { .. }, Some(window)) => {
-                window.add(self.now, self.live);
-                let lowest = window.lowest(self.now).unwrap_or(self.live);
-                Ok((self.live - lowest) as f64)
-            }
-            (Quantity::AllocationRate { .. }, Some(window)) => {
+            Quantity::AllocationRate { .. } => {
                 let allocated = self.totals.allocated.bytes;
-                window.add(self.now, allocated);
-                window.rate(self.now, allocated).ok_or(Unread::FirstWindow)
+                let rate = window.and_then(|window| {
+                    window.add(self.now, allocated);
+                    window.rate(self.now, allocated)
+                });
+                rate.ok_or(Unread::FirstWindow)
             }
-            (Quantity::LiveBytes | Quantity::Growth { .. } | Quantity::AllocationRate { .. }, _) => {
-                Ok(self.live as f64)
-            }
+            Quantity::ShareOfProcessLimit => self
+                .process_limit
+                .map(|bytes| self.live as f64 / bytes as f64)
+                .ok_or(Unread::NoProcessLimit),
+            Quantity::LiveBytes => Ok(self.live as f64),
         }
     }
 }
@@ -153,6 +166,7 @@ impl fmt::Display for Unread {
             Self::NotYet => "it was not looked at yet",
             Self::Resident => "this system does not say how much memory is resident",
             Self::NoLimit => "no limit of memory was found",
+            Self::NoProcessLimit => "the process has no limit: set Config::limit",
             Self::FirstWindow => "its first window is not over",
         })
     }

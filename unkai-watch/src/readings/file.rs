@@ -51,13 +51,23 @@ mod tests {
         let text = b"total_inactive_file 7\ninactive_file 648\nactive_file 2\n";
         assert_eq!(number_of("inactive_file ", text), Some(648));
         assert_eq!(number_of("total_inactive_file ", text), Some(7));
-        assert_eq!(number_of("MemTotal:", b"MemTotal:       24684092 kB\n"), Some(24_684_092));
+        assert_eq!(
+            number_of("MemTotal:", b"MemTotal:       24684092 kB\n"),
+            Some(24_684_092)
+        );
         assert_eq!(number_of("anon ", text), None);
     }
 
     #[test]
     fn what_is_no_number_is_none() {
-        for text in [&b""[..], b"max\n", b"-1\n", b"12x", b"99999999999999999999", b"\xff\xfe"] {
+        for text in [
+            &b""[..],
+            b"max\n",
+            b"-1\n",
+            b"12x",
+            b"99999999999999999999",
+            b"\xff\xfe",
+        ] {
             assert_eq!(number(text), None, "{text:?}");
         }
         assert_eq!(number(b"4096\n"), Some(4096));

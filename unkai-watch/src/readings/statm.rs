@@ -54,7 +54,10 @@ mod tests {
         let before = statm.read().expect("Linux says");
         let touched = std::hint::black_box(vec![1_u8; 32 << 20]);
         let after = statm.read().expect("Linux says");
-        assert!(after.resident > before.resident + (24 << 20), "{before:?} {after:?}");
+        assert!(
+            after.resident > before.resident + (24 << 20),
+            "{before:?} {after:?}"
+        );
         assert!(after.address_space > before.address_space + (24 << 20));
         drop(touched);
     }
@@ -65,7 +68,11 @@ mod tests {
         std::fs::create_dir_all(root.path().join("proc/self")).expect("a directory");
         for text in ["", "3171", "x y", "1 99999999999999999999"] {
             std::fs::write(root.path().join("proc/self/statm"), text).expect("a file");
-            assert_eq!(Statm::open(root.path()).expect("it is there").read(), None, "{text:?}");
+            assert_eq!(
+                Statm::open(root.path()).expect("it is there").read(),
+                None,
+                "{text:?}"
+            );
         }
     }
 }

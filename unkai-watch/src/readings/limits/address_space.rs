@@ -19,7 +19,9 @@ impl AddressSpace {
 
     /// `None` too if there is no such limit: "unlimited" is no number.
     pub(super) fn read(&self, own: OwnMemory) -> Option<Limit> {
-        let soft = self.file.read(|text| number_of("Max address space ", text))?;
+        let soft = self
+            .file
+            .read(|text| number_of("Max address space ", text))?;
         Some(Limit {
             kind: LimitKind::AddressSpace,
             bytes: soft,

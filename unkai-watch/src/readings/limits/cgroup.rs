@@ -37,7 +37,11 @@ impl Cgroups {
                 for version in [Version::Two, Version::One] {
                     let place = mounts::path_of(version, &cgroup)
                         .and_then(|path| mounts::place(version, path, &mountinfo, root));
-                    groups.extend(place.iter().flat_map(|place| Group::upwards(version, place)));
+                    groups.extend(
+                        place
+                            .iter()
+                            .flat_map(|place| Group::upwards(version, place)),
+                    );
                 }
                 if groups.is_empty() {
                     notes.push("no control group with a limit of memory was found".into());
@@ -45,13 +49,20 @@ impl Cgroups {
             }
             (cgroup, mountinfo) => {
                 let names = [("cgroup", cgroup), ("mountinfo", mountinfo)];
-                for (name, error) in names.into_iter().filter_map(|(name, read)| Some((name, read.err()?))) {
-                    notes.push(format!("control groups are not known: /proc/self/{name}: {error}"));
+                for (name, error) in names
+                    .into_iter()
+                    .filter_map(|(name, read)| Some((name, read.err()?)))
+                {
+                    notes.push(format!(
+                        "control groups are not known: /proc/self/{name}: {error}"
+                    ));
                 }
             }
         }
         if groups.iter().any(|group| group.stat.is_none()) {
-            notes.push("a control group has no memory.stat: inactive pages of files count as taken".into());
+            notes.push(
+                "a control group has no memory.stat: inactive pages of files count as taken".into(),
+            );
         }
         Self { groups }
     }
@@ -105,7 +116,11 @@ impl Group {
                     .stat("hierarchical_memory_limit ")
                     .filter(|&bytes| bytes < NO_LIMIT);
                 let bytes = own.into_iter().chain(above).min()?;
-                (LimitKind::CgroupV1, bytes, self.stat("total_inactive_file "))
+                (
+                    LimitKind::CgroupV1,
+                    bytes,
+                    self.stat("total_inactive_file "),
+                )
             }
         };
         let usage = self.usage.read(number)?;

@@ -140,8 +140,14 @@ mod tests {
 
     #[test]
     fn lines_of_another_form_are_passed_over() {
-        assert_eq!(path_of(Version::Two, "garbage\n0:x\n0::/a:b\n"), Some("/a:b"));
-        assert_eq!(path_of(Version::One, "3:cpu,memory:/m\n0::/u\n"), Some("/m"));
+        assert_eq!(
+            path_of(Version::Two, "garbage\n0:x\n0::/a:b\n"),
+            Some("/a:b")
+        );
+        assert_eq!(
+            path_of(Version::One, "3:cpu,memory:/m\n0::/u\n"),
+            Some("/m")
+        );
         assert_eq!(path_of(Version::One, "3:cpu,memoryx:/m\n"), None);
         for line in ["", " - ", "1 2 3 / /p rw - cgroup2", "- cgroup2 x y"] {
             assert!(Mount::parse(Version::Two, line).is_none(), "{line:?}");
