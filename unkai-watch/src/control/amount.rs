@@ -3,6 +3,8 @@
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
+use unkai_core::MAX_INTERVAL;
+
 use super::words::list;
 
 /// Units of a size, largest first, with their bytes. Those that are powers of 1024 come before the others of their size.
@@ -30,6 +32,9 @@ const TIMES: [(&str, u64); 5] = [
 /// Longest time: a hundred years, so that every sum with a clock fits.
 const LONGEST_DAYS: u64 = 36_500;
 
+/// Shortest window to look back through.
+pub(super) const SHORTEST_WINDOW: Duration = Duration::from_millis(100);
+
 /// Why a text is no size, time or share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum AmountError {
@@ -38,6 +43,7 @@ pub(super) enum AmountError {
     NoUnit { allowed: String },
     Zero,
     TooLarge { most: &'static str },
+    TooShort { least: &'static str },
 }
 
 /// A number of bytes, whole. Without a unit it is bytes.
@@ -61,6 +67,42 @@ pub(super) fn time(text: &str) -> Result<Duration, AmountError> {
         return Err(too_large);
     }
     Ok(Duration::from_millis(ms))
+}
+
+/// A number of bytes for each second.
+pub(super) fn bytes_per_second(text: &str) -> Result<u64, AmountError> {
+    let size = text.strip_suffix("/s").ok_or(AmountError::NotANumber {
+        such_as: "bytes for each second such as 1GiB/s",
+    })?;
+    bytes(size)
+}
+
+/// Bytes between two samples.
+pub(super) fn interval(text: &str) -> Result<u64, AmountError> {
+    match bytes(text)? {
+        interval if interval <= MAX_INTERVAL => Ok(interval),
+        _ => Err(AmountError::TooLarge { most: "64GiB" }),
+    }
+}
+
+/// The length of a window to look back through: a watcher looks no more often than ten times a second.
+pub(super) fn window(text: &str) -> Result<Duration, AmountError> {
+    let window = time(text)?;
+    if window < SHORTEST_WINDOW {
+        return Err(AmountError::TooShort { least: "100ms" });
+    }
+    Ok(window)
+}
+
+/// How often something may happen: a whole number.
+pub(super) fn times(text: &str) -> Result<u64, AmountError> {
+    match text.parse() {
+        Ok(0) => Err(AmountError::Zero),
+        Ok(times) => Ok(times),
+        Err(_) => Err(AmountError::NotANumber {
+            such_as: "a number of times such as 5",
+        }),
+    }
 }
 
 /// A share in percent, 100 at most.
@@ -147,6 +189,7 @@ impl Display for AmountError {
             }
             Self::NoUnit { allowed } => write!(f, "a unit is missing: allowed is {allowed}"),
             Self::Zero => f.write_str("it must be more than zero"),
+            Self::TooShort { least } => write!(f, "it must be {least} at least"),
             Self::TooLarge { most } => write!(f, "it must be {most} at most"),
         }
     }

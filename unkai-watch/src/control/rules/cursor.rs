@@ -55,6 +55,12 @@ impl<'a> Cursor<'a> {
         self.take(end)
     }
 
+    /// Goes past what may be the name of a format: letters, digits and dots.
+    pub(super) fn dotted_word(&mut self) -> Piece<'a> {
+        let length = length(self.rest(), |c| c.is_ascii_alphanumeric() || c == '.');
+        self.take(length)
+    }
+
     /// Goes past a number and its unit, up to white space or a sign of the grammar. Empty if there is none.
     pub(super) fn amount(&mut self) -> Piece<'a> {
         let ends = |c: char| c.is_whitespace() || matches!(c, ';' | ',' | '(' | ')' | '<' | '>' | '-' | ':');

@@ -66,6 +66,8 @@ pub enum RulesProblem {
         /// Its word.
         word: String,
     },
+    /// A name of more than 64 letters.
+    NameTooLong,
     /// A name that another rule has.
     NameTaken {
         /// The name.
@@ -157,6 +159,7 @@ impl Display for RulesProblem {
                 f.write_str("`clear` must be above the threshold: the rule fires again after it")
             }
             Self::Twice { word } => write!(f, "{} is stated twice", quoted(word)),
+            Self::NameTooLong => f.write_str("a name has 64 letters at most"),
             Self::NameTaken { name } => write!(f, "another rule is called {} too", quoted(name)),
         }
     }

@@ -3,8 +3,6 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use unkai_core::MAX_INTERVAL;
-
 use super::cursor::{Cursor, Piece};
 use super::error::{RulesError, RulesProblem};
 use super::spec::{Action, Measure, Spec, Unit, Value};
@@ -14,7 +12,10 @@ use crate::control::words::{list, nearest};
 
 type Parsed<T> = Result<T, RulesError>;
 
-const QUANTITIES: [&str; 7] = ["live", "rss", "share", "limit", "site", "growth", "rate"];
+/// Letters of a name: it becomes a part of names of files.
+const LONGEST_NAME: usize = 64;
+
+const QUANTITIES: [&str; 6] = ["live", "rss", "share", "site", "growth", "rate"];
 const OPTIONS: [&str; 3] = ["clear", "cooldown", "max"];
 const ACTIONS: [&str; 4] = ["report", "dump", "log", "closer"];
 
@@ -43,7 +44,7 @@ fn rule(cursor: &mut Cursor<'_>, before: &[Spec]) -> Parsed<Spec> {
     let measure = measure(cursor, word)?;
     let name = name.unwrap_or_else(|| free_name(measure, before));
     let rises = sign(cursor)?;
-    let (_, threshold) = value(cursor, measure)?;
+    let threshold = value(cursor, measure)?;
     let mut rule = Spec {
         name,
         measure,
@@ -68,6 +69,9 @@ fn name<'a>(cursor: &mut Cursor<'a>, before: &[Spec]) -> Parsed<(Option<String>,
         return Ok((None, first));
     }
     let name = first.text.to_owned();
+    if name.len() > LONGEST_NAME {
+        return Err(cursor.wrong(first, RulesProblem::NameTooLong));
+    }
     if before.iter().any(|rule| rule.name == name) {
         return Err(cursor.wrong(first, RulesProblem::NameTaken { name }));
     }
@@ -88,7 +92,6 @@ fn measure(cursor: &mut Cursor<'_>, word: Piece<'_>) -> Parsed<Measure> {
         "live" => Measure::Live,
         "rss" => Measure::Rss,
         "share" => Measure::Share,
-        "limit" => Measure::Limit,
         "site" => Measure::Site,
         "growth" => Measure::Growth {
             window: window(cursor)?,
@@ -102,7 +105,7 @@ fn measure(cursor: &mut Cursor<'_>, word: Piece<'_>) -> Parsed<Measure> {
 
 fn window(cursor: &mut Cursor<'_>) -> Parsed<Duration> {
     sign_of(cursor, "(", "`(` and the length of the window, such as (10m)")?;
-    let window = time(cursor)?;
+    let window = amount(cursor, amount::window)?;
     sign_of(cursor, ")", "`)`")?;
     Ok(window)
 }
@@ -118,22 +121,12 @@ fn sign(cursor: &mut Cursor<'_>) -> Parsed<bool> {
     }
 }
 
-fn value<'a>(cursor: &mut Cursor<'a>, measure: Measure) -> Parsed<(Piece<'a>, Value)> {
-    let piece = cursor.amount();
-    let value = match measure.unit() {
-        Unit::Bytes => amount::bytes(piece.text).map(Value::Bytes),
-        Unit::Percent => amount::percent(piece.text).map(Value::Percent),
-        Unit::BytesPerSecond => match piece.text.strip_suffix("/s") {
-            Some(bytes) => amount::bytes(bytes).map(Value::BytesPerSecond),
-            None => Err(AmountError::NotANumber {
-                such_as: "bytes for each second, such as 1GiB/s",
-            }),
-        },
-    };
-    match value {
-        Ok(value) => Ok((piece, value)),
-        Err(error) => Err(bad_amount(cursor, piece, error)),
-    }
+fn value(cursor: &mut Cursor<'_>, measure: Measure) -> Parsed<Value> {
+    amount(cursor, |text| match measure.unit() {
+        Unit::Bytes => amount::bytes(text).map(Value::Bytes),
+        Unit::Percent => amount::percent(text).map(Value::Percent),
+        Unit::BytesPerSecond => amount::bytes_per_second(text).map(Value::BytesPerSecond),
+    })
 }
 
 /// Reads one option into `rule`, if one stands here.
@@ -142,21 +135,9 @@ fn option(cursor: &mut Cursor<'_>, rule: &mut Spec) -> Parsed<bool> {
     let word = ahead.word();
     let is_new = match word.text {
         "" => return Ok(false),
-        "clear" => {
-            let (piece, value) = value(&mut ahead, rule.measure)?;
-            let (value_at, threshold) = (value.number(), rule.threshold.number());
-            let clears = if rule.rises {
-                value_at < threshold
-            } else {
-                value_at > threshold
-            };
-            if !clears {
-                return Err(ahead.wrong(piece, RulesProblem::NeverClears { rises: rule.rises }));
-            }
-            rule.clear.replace(value).is_none()
-        }
+        "clear" => rule.clear.replace(clear(&mut ahead, rule)?).is_none(),
         "cooldown" => rule.cool_down.replace(time(&mut ahead)?).is_none(),
-        "max" => rule.at_most.replace(times(&mut ahead)?).is_none(),
+        "max" => rule.at_most.replace(amount(&mut ahead, amount::times)?).is_none(),
         _ => return Err(unknown(&ahead, word, "option", &OPTIONS)),
     };
     if !is_new {
@@ -164,6 +145,24 @@ fn option(cursor: &mut Cursor<'_>, rule: &mut Spec) -> Parsed<bool> {
     }
     *cursor = ahead;
     Ok(true)
+}
+
+fn clear(cursor: &mut Cursor<'_>, rule: &Spec) -> Parsed<Value> {
+    let mut here = *cursor;
+    let clear = value(cursor, rule.measure)?;
+    let (value, threshold) = (clear.number(), rule.threshold.number());
+    let clears = if rule.rises {
+        value <= threshold
+    } else {
+        value >= threshold
+    };
+    if clears {
+        Ok(clear)
+    } else {
+        let problem = RulesProblem::NeverClears { rises: rule.rises };
+        let piece = here.amount();
+        Err(here.wrong(piece, problem))
+    }
 }
 
 fn actions(cursor: &mut Cursor<'_>, rule: &mut Spec) -> Parsed<()> {
@@ -190,10 +189,10 @@ fn format(cursor: &mut Cursor<'_>) -> Parsed<Option<Format>> {
     if !cursor.takes("(") {
         return Ok(None);
     }
-    let piece = cursor.format();
+    let piece = cursor.dotted_word();
     let Ok(format) = Format::from_str(piece.text) else {
-        let formats: Vec<&str> = Format::ALL.iter().map(|format| format.extension()).collect();
-        return Err(unknown(cursor, piece, "format", &formats));
+        let names: Vec<&str> = Format::ALL.iter().map(|format| format.name()).collect();
+        return Err(unknown(cursor, piece, "format", &names));
     };
     sign_of(cursor, ")", "`)`")?;
     Ok(Some(format))
@@ -202,15 +201,7 @@ fn format(cursor: &mut Cursor<'_>) -> Parsed<Option<Format>> {
 fn closer(cursor: &mut Cursor<'_>) -> Parsed<Action> {
     let expected = "`(` with an interval and a time, such as (64KiB, 60s)";
     sign_of(cursor, "(", expected)?;
-    let piece = cursor.amount();
-    let interval = match amount::bytes(piece.text) {
-        Ok(interval) if interval <= MAX_INTERVAL => interval,
-        Ok(_) => {
-            let error = AmountError::TooLarge { most: "64GiB" };
-            return Err(bad_amount(cursor, piece, error));
-        }
-        Err(error) => return Err(bad_amount(cursor, piece, error)),
-    };
+    let interval = amount(cursor, amount::interval)?;
     sign_of(cursor, ",", "`,` and a time, such as 60s")?;
     let time = time(cursor)?;
     sign_of(cursor, ")", "`)`")?;
@@ -218,20 +209,22 @@ fn closer(cursor: &mut Cursor<'_>) -> Parsed<Action> {
 }
 
 fn time(cursor: &mut Cursor<'_>) -> Parsed<Duration> {
-    let piece = cursor.amount();
-    amount::time(piece.text).map_err(|error| bad_amount(cursor, piece, error))
+    amount(cursor, amount::time)
 }
 
-fn times(cursor: &mut Cursor<'_>) -> Parsed<u64> {
+fn amount<T>(
+    cursor: &mut Cursor<'_>,
+    read: impl FnOnce(&str) -> Result<T, AmountError>,
+) -> Parsed<T> {
+    let here = *cursor;
     let piece = cursor.amount();
-    match piece.text.parse() {
-        Ok(0) => Err(bad_amount(cursor, piece, AmountError::Zero)),
-        Ok(times) => Ok(times),
-        Err(_) => {
-            let such_as = "a number of times such as 5";
-            Err(bad_amount(cursor, piece, AmountError::NotANumber { such_as }))
+    read(piece.text).map_err(|error| match error {
+        AmountError::NotANumber { such_as } => here.expected(such_as),
+        error => {
+            let reason = error.to_string();
+            here.wrong(piece, RulesProblem::BadAmount { reason })
         }
-    }
+    })
 }
 
 /// A word; `expected` says what it should be.
@@ -268,21 +261,9 @@ fn unknown(
     cursor.wrong(word, problem)
 }
 
-fn bad_amount(cursor: &Cursor<'_>, piece: Piece<'_>, error: AmountError) -> RulesError {
-    if matches!(error, AmountError::NotANumber { .. }) {
-        let expected = error.such_as();
-        let found = cursor.or_next(piece);
-        let problem = RulesProblem::Expected {
-            expected,
-            found: found.text.to_owned(),
-        };
-        return cursor.wrong(found, problem);
-    }
-    let reason = error.to_string();
-    cursor.wrong(piece, RulesProblem::BadAmount { reason })
-}
-
 fn twice(cursor: &Cursor<'_>, word: Piece<'_>) -> RulesError {
-    let word_text = word.text.to_owned();
-    cursor.wrong(word, RulesProblem::Twice { word: word_text })
+    let problem = RulesProblem::Twice {
+        word: word.text.to_owned(),
+    };
+    cursor.wrong(word, problem)
 }

@@ -26,7 +26,6 @@ pub(in crate::control) enum Measure {
     Live,
     Rss,
     Share,
-    Limit,
     Site,
     Growth { window: Duration },
     Rate { window: Duration },
@@ -64,7 +63,6 @@ impl Measure {
             Self::Live => "live",
             Self::Rss => "rss",
             Self::Share => "share",
-            Self::Limit => "limit",
             Self::Site => "site",
             Self::Growth { .. } => "growth",
             Self::Rate { .. } => "rate",
@@ -74,7 +72,7 @@ impl Measure {
     pub(super) fn unit(self) -> Unit {
         match self {
             Self::Live | Self::Rss | Self::Site | Self::Growth { .. } => Unit::Bytes,
-            Self::Share | Self::Limit => Unit::Percent,
+            Self::Share => Unit::Percent,
             Self::Rate { .. } => Unit::BytesPerSecond,
         }
     }
@@ -137,7 +135,7 @@ impl Display for Action {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Report(None) => f.write_str("report"),
-            Self::Report(Some(format)) => write!(f, "report({})", format.extension()),
+            Self::Report(Some(format)) => write!(f, "report({format})"),
             Self::Dump => f.write_str("dump"),
             Self::Log => f.write_str("log"),
             Self::Closer { interval, time } => {
