@@ -87,6 +87,7 @@ mod rules;
 mod settings;
 mod signal;
 mod start;
+mod sys;
 mod words;
 
 pub use error::{EnvError, Problem};

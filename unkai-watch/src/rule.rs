@@ -4,13 +4,15 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::condition::{Condition, Kind};
+use crate::dump::Dump;
 use crate::event::Event;
 use crate::quantity::Threshold;
+use crate::reports::Reports;
 
 /// A condition, and what to do when it holds.
 ///
-/// Actions are taken in the order in which they were added, but [`look_closer`](Self::look_closer) goes before the
-/// others: it must not wait for them.
+/// [`dump`](Self::dump) and [`look_closer`](Self::look_closer) are done at once, on the watcher's thread, in this order.
+/// The other actions follow in the order in which they were added, on a thread that the rule has for itself.
 ///
 /// ```
 /// use std::time::Duration;
@@ -31,6 +33,7 @@ pub struct Rule {
     pub(crate) cool_down: Duration,
     pub(crate) at_most: u64,
     pub(crate) look: Option<Look>,
+    pub(crate) dumps: Vec<Dump>,
     pub(crate) actions: Vec<Action>,
 }
 
@@ -43,6 +46,7 @@ pub(crate) struct Look {
 
 /// What the rule's own thread does.
 pub(crate) enum Action {
+    Report(Reports),
     #[cfg(feature = "log")]
     Log,
     Call(Box<dyn FnMut(&Event) + Send>),
@@ -65,6 +69,7 @@ impl Rule {
             cool_down,
             at_most: u64::MAX,
             look: None,
+            dumps: Vec::new(),
             actions: Vec::new(),
         }
     }
@@ -105,6 +110,21 @@ impl Rule {
         self
     }
 
+    /// Writes a report of the whole profile, with names, on the rule's own thread.
+    ///
+    /// Costs what [`Report::new`](unkai_report::Report::new) costs: up to some seconds of one core, and memory for a while.
+    /// With several reports of one rule, the profile is taken and named once.
+    pub fn report(mut self, reports: Reports) -> Self {
+        self.actions.push(Action::Report(reports));
+        self
+    }
+
+    /// Writes a dump, at once, on the watcher's thread: for when memory is nearly gone. Allocates nothing.
+    pub fn dump(mut self, dump: Dump) -> Self {
+        self.dumps.push(dump);
+        self
+    }
+
     /// Says what happened to the `log` crate, as a warning with the target `unkai`.
     #[cfg(feature = "log")]
     pub fn log(mut self) -> Self {
@@ -136,6 +156,7 @@ impl fmt::Debug for Rule {
             .field("cool_down", &self.cool_down)
             .field("at_most", &self.at_most)
             .field("look", &self.look)
+            .field("dumps", &self.dumps)
             .field("actions", &self.actions)
             .finish()
     }
@@ -144,6 +165,7 @@ impl fmt::Debug for Rule {
 impl fmt::Debug for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Report(_) => "Report",
             #[cfg(feature = "log")]
             Self::Log => "Log",
             Self::Call(_) => "Call",

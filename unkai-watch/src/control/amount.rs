@@ -52,7 +52,9 @@ pub(super) fn bytes(text: &str) -> Result<u64, AmountError> {
     let (number, unit) = number(text, such_as)?;
     let unit = if unit.is_empty() { "B" } else { unit };
     let factor = factor(&SIZES, unit)?;
-    let too_large = AmountError::TooLarge { most: "16777215TiB" };
+    let too_large = AmountError::TooLarge {
+        most: "16777215TiB",
+    };
     whole(number * factor as f64, too_large)
 }
 
@@ -237,18 +239,54 @@ mod tests {
         let said = |error: AmountError| error.to_string();
         let units = "allowed is kB, MB, GB, TB, B, KiB, MiB, GiB and TiB";
         let cases = [
-            (bytes("").map(|_| ()), "expected a size such as 512MiB".to_owned()),
-            (bytes("-1B").map(|_| ()), "expected a size such as 512MiB".to_owned()),
-            (bytes("1.B").map(|_| ()), "expected a size such as 512MiB".to_owned()),
-            (bytes("1.2.3").map(|_| ()), "expected a size such as 512MiB".to_owned()),
-            (bytes("2Gib").map(|_| ()), format!("there is no unit `Gib` here: {units}")),
-            (bytes("0KiB").map(|_| ()), "it must be more than zero".to_owned()),
-            (bytes("99999999999TiB").map(|_| ()), "it must be 16777215TiB at most".to_owned()),
-            (time("10").map(|_| ()), "a unit is missing: allowed is ms, s, m, h and d".to_owned()),
-            (time("9999999d").map(|_| ()), "it must be 36500d at most".to_owned()),
-            (percent("90").map(|_| ()), "a unit is missing: allowed is %".to_owned()),
-            (percent("101%").map(|_| ()), "it must be 100% at most".to_owned()),
-            (percent("0%").map(|_| ()), "it must be more than zero".to_owned()),
+            (
+                bytes("").map(|_| ()),
+                "expected a size such as 512MiB".to_owned(),
+            ),
+            (
+                bytes("-1B").map(|_| ()),
+                "expected a size such as 512MiB".to_owned(),
+            ),
+            (
+                bytes("1.B").map(|_| ()),
+                "expected a size such as 512MiB".to_owned(),
+            ),
+            (
+                bytes("1.2.3").map(|_| ()),
+                "expected a size such as 512MiB".to_owned(),
+            ),
+            (
+                bytes("2Gib").map(|_| ()),
+                format!("there is no unit `Gib` here: {units}"),
+            ),
+            (
+                bytes("0KiB").map(|_| ()),
+                "it must be more than zero".to_owned(),
+            ),
+            (
+                bytes("99999999999TiB").map(|_| ()),
+                "it must be 16777215TiB at most".to_owned(),
+            ),
+            (
+                time("10").map(|_| ()),
+                "a unit is missing: allowed is ms, s, m, h and d".to_owned(),
+            ),
+            (
+                time("9999999d").map(|_| ()),
+                "it must be 36500d at most".to_owned(),
+            ),
+            (
+                percent("90").map(|_| ()),
+                "a unit is missing: allowed is %".to_owned(),
+            ),
+            (
+                percent("101%").map(|_| ()),
+                "it must be 100% at most".to_owned(),
+            ),
+            (
+                percent("0%").map(|_| ()),
+                "it must be more than zero".to_owned(),
+            ),
         ];
         for (result, expected) in cases {
             assert_eq!(result.map_err(said), Err(expected));

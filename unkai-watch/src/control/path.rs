@@ -68,5 +68,7 @@ fn format_of(path: &str) -> Result<Format, String> {
         .collect();
     let known = list(known.iter().map(String::as_str), "or");
     let file = quoted(file.unwrap_or_default());
-    Err(format!("{file} must end in {known}: that says in which format"))
+    Err(format!(
+        "{file} must end in {known}: that says in which format"
+    ))
 }

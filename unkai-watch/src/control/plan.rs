@@ -134,7 +134,11 @@ impl Plan {
             rule.actions.is_empty() || rule.actions.iter().any(writes)
         };
         for rule in self.rules.iter().filter(writes) {
-            missing(format!("rule `{}` of {}", rule.name, Name::Rules.variable()));
+            missing(format!(
+                "rule `{}` of {}",
+                rule.name,
+                Name::Rules.variable()
+            ));
         }
         if cfg!(not(feature = "log")) {
             let logs = |rule: &&Spec| rule.actions.contains(&Action::Log);
@@ -210,7 +214,10 @@ fn reports(text: &str) -> Result<Reports, String> {
     }
     let mut reports = Reports::in_dir(Path::new(directory));
     for part in parts {
-        reports = match part.split_once('=').map(|(key, value)| (key.trim(), value.trim())) {
+        reports = match part
+            .split_once('=')
+            .map(|(key, value)| (key.trim(), value.trim()))
+        {
             Some(("keep", number)) => {
                 let number = amount::times(number).map_err(|error| format!("keep: {error}"))?;
                 reports.keep(usize::try_from(number).unwrap_or(usize::MAX))

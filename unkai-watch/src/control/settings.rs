@@ -123,7 +123,8 @@ impl Settings {
     }
 
     fn with(mut self, name: Name, text: OsString) -> Self {
-        self.texts[name as usize] = (!text.is_empty()).then_some(text);
+        let is_empty = text.to_str().is_some_and(|text| text.trim().is_empty());
+        self.texts[name as usize] = (!is_empty).then_some(text);
         self
     }
 }

@@ -30,7 +30,8 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// `c`, or a stand-in if it acts or turns the direction of writing.
 pub(super) fn visible(c: char) -> char {
-    let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let turns =
+        matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     if c.is_whitespace() {
         ' '
     } else if c.is_control() || turns {

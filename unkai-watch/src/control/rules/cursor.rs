@@ -37,7 +37,7 @@ impl<'a> Cursor<'a> {
         is_here
     }
 
-    /// Goes past a word: a letter, then letters, digits, `_`, and `-` before one of them. Empty if there is none.
+    /// Goes past a word: a letter, then letters, digits, `_`, and `-` or `.` before one of them. Empty if there is none.
     pub(super) fn word(&mut self) -> Piece<'a> {
         let rest = self.rest();
         let belongs = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -45,7 +45,7 @@ impl<'a> Cursor<'a> {
         if rest.starts_with(|c: char| c.is_ascii_alphabetic()) {
             end = length(rest, belongs);
             // A hyphen belongs to a word, an arrow does not.
-            while let Some(part) = rest[end..].strip_prefix('-') {
+            while let Some(part) = rest[end..].strip_prefix(['-', '.']) {
                 match length(part, belongs) {
                     0 => break,
                     more => end += 1 + more,
@@ -55,15 +55,11 @@ impl<'a> Cursor<'a> {
         self.take(end)
     }
 
-    /// Goes past what may be the name of a format: letters, digits and dots.
-    pub(super) fn dotted_word(&mut self) -> Piece<'a> {
-        let length = length(self.rest(), |c| c.is_ascii_alphanumeric() || c == '.');
-        self.take(length)
-    }
-
     /// Goes past a number and its unit, up to white space or a sign of the grammar. Empty if there is none.
     pub(super) fn amount(&mut self) -> Piece<'a> {
-        let ends = |c: char| c.is_whitespace() || matches!(c, ';' | ',' | '(' | ')' | '<' | '>' | '-' | ':');
+        let ends = |c: char| {
+            c.is_whitespace() || matches!(c, ';' | ',' | '(' | ')' | '<' | '>' | '-' | ':')
+        };
         let rest = self.rest();
         let number = length(rest, |c| c.is_ascii_digit() || c == '.');
         let unit = &rest[number..];

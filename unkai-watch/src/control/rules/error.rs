@@ -8,25 +8,38 @@ use crate::control::words::{quoted, visible};
 /// A text that is no list of rules: says what is wrong, and points to it.
 ///
 /// ```
-/// use unkai_watch::control::Settings;
+/// use unkai_watch::control::{EnvError, Problem, Settings};
 ///
-/// let error = Settings::new().rules("big: live > 2Gib").unwrap_err();
+/// let Err(EnvError::Invalid(problems)) = Settings::new().rules("big: live > 2Gib -> log").check() else {
+///     panic!("there is no such unit");
+/// };
+/// let [Problem::Rules(error), ..] = &problems[..] else {
+///     panic!("the rules are wrong");
+/// };
+/// assert_eq!(error.column(), 13);
 /// assert_eq!(
 ///     error.to_string(),
 ///     "column 13: there is no unit `Gib` here: allowed is kB, MB, GB, TB, B, KiB, MiB, GiB and TiB
-///     big: live > 2Gib
+///     big: live > 2Gib -> log
 ///                 ^^^^"
 /// );
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RulesError {
+    // On its own, so that an error is no burden where there is none.
+    place: Box<Place>,
+    problem: RulesProblem,
+}
+
+/// Where something is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
     line: usize,
     column: usize,
     /// The part of the text that is shown.
     shown: String,
-    /// Characters before the carets, and carets.
+    /// Characters of it before the carets, and carets.
     carets: (usize, usize),
-    problem: RulesProblem,
 }
 
 /// What is wrong with a text of rules.
@@ -47,7 +60,7 @@ pub enum RulesProblem {
         /// The word.
         word: String,
         /// The word that was probably meant.
-        did_you_mean: Option<String>,
+        did_you_mean: Option<&'static str>,
         /// The words there are.
         allowed: String,
     },
@@ -83,31 +96,29 @@ impl RulesError {
         // A long line is shown around the place only.
         let from = column.saturating_sub(SHOWN_BEFORE);
         let line = text[line_start..].lines().next().unwrap_or_default();
-        let shown: String = line
-            .chars()
-            .skip(from)
-            .take(SHOWN)
-            .map(visible)
-            .collect();
+        let shown: String = line.chars().skip(from).take(SHOWN).map(visible).collect();
         let room = SHOWN.saturating_sub(column - from);
         let carets = piece.lines().next().unwrap_or_default().chars().count();
-        Self {
+        let place = Place {
             line: before.matches('\n').count() + 1,
             column: column + 1,
             shown,
             carets: (column - from, carets.clamp(1, room.max(1))),
+        };
+        Self {
+            place: Box::new(place),
             problem,
         }
     }
 
     /// The line of the place, from 1.
     pub fn line(&self) -> usize {
-        self.line
+        self.place.line
     }
 
     /// The column of the place, in characters, from 1.
     pub fn column(&self) -> usize {
-        self.column
+        self.place.column
     }
 
     /// What is wrong there.
@@ -118,13 +129,18 @@ impl RulesError {
 
 impl Display for RulesError {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        if self.line > 1 {
-            write!(f, "line {}, ", self.line)?;
+        let Place {
+            line,
+            column,
+            shown,
+            carets: (before, carets),
+        } = &*self.place;
+        if *line > 1 {
+            write!(f, "line {line}, ")?;
         }
-        let (before, carets) = self.carets;
-        writeln!(f, "column {}: {}", self.column, self.problem)?;
-        writeln!(f, "    {}", self.shown.trim_end())?;
-        write!(f, "    {}{}", " ".repeat(before), "^".repeat(carets))
+        writeln!(f, "column {column}: {}", self.problem)?;
+        writeln!(f, "    {}", shown.trim_end())?;
+        write!(f, "    {}{}", " ".repeat(*before), "^".repeat(*carets))
     }
 }
 

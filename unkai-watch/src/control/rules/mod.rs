@@ -21,3 +21,6 @@ mod spec;
 pub use error::{RulesError, RulesProblem};
 pub(super) use parse::parse;
 pub(super) use spec::{Action, Measure, Spec};
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! From text to rules: one function for each line of the grammar.
 
+use std::mem::discriminant;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -104,7 +105,11 @@ fn measure(cursor: &mut Cursor<'_>, word: Piece<'_>) -> Parsed<Measure> {
 }
 
 fn window(cursor: &mut Cursor<'_>) -> Parsed<Duration> {
-    sign_of(cursor, "(", "`(` and the length of the window, such as (10m)")?;
+    sign_of(
+        cursor,
+        "(",
+        "`(` and the length of the window, such as (10m)",
+    )?;
     let window = amount(cursor, amount::window)?;
     sign_of(cursor, ")", "`)`")?;
     Ok(window)
@@ -137,7 +142,10 @@ fn option(cursor: &mut Cursor<'_>, rule: &mut Spec) -> Parsed<bool> {
         "" => return Ok(false),
         "clear" => rule.clear.replace(clear(&mut ahead, rule)?).is_none(),
         "cooldown" => rule.cool_down.replace(time(&mut ahead)?).is_none(),
-        "max" => rule.at_most.replace(amount(&mut ahead, amount::times)?).is_none(),
+        "max" => rule
+            .at_most
+            .replace(amount(&mut ahead, amount::times)?)
+            .is_none(),
         _ => return Err(unknown(&ahead, word, "option", &OPTIONS)),
     };
     if !is_new {
@@ -175,7 +183,11 @@ fn actions(cursor: &mut Cursor<'_>, rule: &mut Spec) -> Parsed<()> {
             "closer" => closer(cursor)?,
             _ => return Err(unknown(cursor, word, "action", &ACTIONS)),
         };
-        if rule.actions.contains(&action) {
+        let is_same = |other: &Action| match (other, &action) {
+            (Action::Report(other), Action::Report(format)) => other == format,
+            _ => discriminant(other) == discriminant(&action),
+        };
+        if rule.actions.iter().any(is_same) {
             return Err(twice(cursor, word));
         }
         rule.actions.push(action);
@@ -189,9 +201,9 @@ fn format(cursor: &mut Cursor<'_>) -> Parsed<Option<Format>> {
     if !cursor.takes("(") {
         return Ok(None);
     }
-    let piece = cursor.dotted_word();
+    let names: Vec<&'static str> = Format::ALL.iter().map(|format| format.name()).collect();
+    let piece = word(cursor, "a format", &names)?;
     let Ok(format) = Format::from_str(piece.text) else {
-        let names: Vec<&str> = Format::ALL.iter().map(|format| format.name()).collect();
         return Err(unknown(cursor, piece, "format", &names));
     };
     sign_of(cursor, ")", "`)`")?;
@@ -250,12 +262,12 @@ fn unknown(
     cursor: &Cursor<'_>,
     word: Piece<'_>,
     kind: &'static str,
-    known: &[&str],
+    known: &[&'static str],
 ) -> RulesError {
     let problem = RulesProblem::UnknownWord {
         kind,
         word: word.text.to_owned(),
-        did_you_mean: nearest(word.text, known.iter().copied()).map(str::to_owned),
+        did_you_mean: nearest(word.text, known.iter().copied()),
         allowed: list(known.iter().copied(), "or"),
     };
     cursor.wrong(word, problem)

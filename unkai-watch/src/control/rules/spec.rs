@@ -69,6 +69,14 @@ impl Measure {
         }
     }
 
+    /// How far back it looks.
+    pub(in crate::control) fn window(self) -> Option<Duration> {
+        match self {
+            Self::Growth { window } | Self::Rate { window } => Some(window),
+            _ => None,
+        }
+    }
+
     pub(super) fn unit(self) -> Unit {
         match self {
             Self::Live | Self::Rss | Self::Site | Self::Growth { .. } => Unit::Bytes,
@@ -79,11 +87,11 @@ impl Measure {
 }
 
 impl Value {
-    /// The number alone: bytes, bytes in a second, or percent.
+    /// The number alone: bytes, bytes in a second, or a share of 1.
     pub(in crate::control) fn number(self) -> f64 {
         match self {
             Self::Bytes(bytes) | Self::BytesPerSecond(bytes) => bytes as f64,
-            Self::Percent(percent) => percent,
+            Self::Percent(percent) => percent / 100.0,
         }
     }
 }
@@ -91,7 +99,11 @@ impl Value {
 impl Display for Spec {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let sign = if self.rises { '>' } else { '<' };
-        write!(f, "{}: {} {sign} {}", self.name, self.measure, self.threshold)?;
+        write!(
+            f,
+            "{}: {} {sign} {}",
+            self.name, self.measure, self.threshold
+        )?;
         if let Some(clear) = self.clear {
             write!(f, " clear {clear}")?;
         }
@@ -112,11 +124,9 @@ impl Display for Spec {
 impl Display for Measure {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())?;
-        match self {
-            Self::Growth { window } | Self::Rate { window } => {
-                write!(f, "({})", show_time(*window))
-            }
-            _ => Ok(()),
+        match self.window() {
+            Some(window) => write!(f, "({})", show_time(window)),
+            None => Ok(()),
         }
     }
 }
