@@ -36,8 +36,8 @@ pub enum RuleProblem {
     ThresholdNotFinite,
     /// The quantity is always at the threshold (it rises to 0), or never (it falls below 0).
     ThresholdOutOfRange(f64),
-    /// A share of a limit above 1 is never reached.
-    ShareAboveOne(f64),
+    /// A share that is never reached: it is written as 0.9, not as 90.
+    ShareTooLarge(f64),
     /// `clear_at` is not a number, infinite, or beyond the threshold.
     ClearAt(f64),
     /// The window is zero.
@@ -103,7 +103,7 @@ impl fmt::Display for RuleProblem {
                 f,
                 "a threshold of {threshold} says nothing: one that is risen to is above 0, one that is fallen to is 0 or more"
             ),
-            Self::ShareAboveOne(threshold) => write!(
+            Self::ShareTooLarge(threshold) => write!(
                 f,
                 "a share of {threshold} is never reached: write 0.9 for 90 %"
             ),

@@ -2,19 +2,30 @@
 
 #![deny(unsafe_code)]
 
+mod board;
+mod check;
+mod closer;
 mod condition;
 pub mod control;
+mod contained;
 mod dump;
 mod error;
 mod event;
 mod format;
+mod judge;
 mod limit;
+mod mailbox;
 mod quantity;
+mod readings;
+mod reclaim;
 mod reports;
 mod rule;
 mod status;
+mod tick;
 mod trigger;
 mod watcher;
+mod window;
+mod worker;
 
 pub use condition::{Condition, Direction};
 pub use dump::{Dump, DumpError};
@@ -25,6 +36,6 @@ pub use limit::{Limit, LimitKind};
 pub use quantity::{Quantity, Threshold, Unit};
 pub use reports::{ReportError, Reports};
 pub use rule::Rule;
-pub use status::{Failures, RuleStatus, Status};
+pub use status::{ActionStatus, ReclaimStatus, RuleStatus, Status};
 pub use trigger::Trigger;
 pub use watcher::{Watcher, Watching};

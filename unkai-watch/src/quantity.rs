@@ -29,6 +29,7 @@ use crate::condition::{Condition, Direction};
 /// | `Growth` | bytes | as `LiveBytes` | the alarm watches |
 /// | `LargestSiteBytes` | bytes | some ns for each call stack | the alarm watches |
 /// | `ScopeBytes` | bytes | [`Scope::used`] | the alarm watches what the profiled heap adds |
+/// | `ShareOfProcessLimit` | 0 and up | as `LiveBytes` | the alarm watches |
 /// | `AllocationRate` | bytes/s | as `LiveBytes` | nobody watches |
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -54,6 +55,9 @@ pub enum Quantity {
         /// How long the average is taken over; not less than the time between two ticks.
         window: Duration,
     },
+    /// Live bytes as a share of the process's own limit, [`Config::limit`](unkai_core::Config::limit): may exceed 1. Not
+    /// judged while there is no limit.
+    ShareOfProcessLimit,
 }
 
 /// What a value is measured in.
@@ -107,7 +111,7 @@ impl Quantity {
     /// What it is measured in.
     pub const fn unit(&self) -> Unit {
         match self {
-            Self::ShareOfLimit => Unit::Share,
+            Self::ShareOfLimit | Self::ShareOfProcessLimit => Unit::Share,
             Self::AllocationRate { .. } => Unit::BytesPerSecond,
             _ => Unit::Bytes,
         }
@@ -125,8 +129,20 @@ impl Quantity {
     pub(crate) const fn is_plural(&self) -> bool {
         !matches!(
             self,
-            Self::ShareOfLimit | Self::Growth { .. } | Self::AllocationRate { .. }
+            Self::ShareOfLimit
+                | Self::ShareOfProcessLimit
+                | Self::Growth { .. }
+                | Self::AllocationRate { .. }
         )
+    }
+
+    /// A larger share is a slip of the pen: 90 for 90 %.
+    pub(crate) const fn largest_share(&self) -> f64 {
+        match self {
+            // Where requests are granted at the limit, live bytes can exceed it.
+            Self::ShareOfProcessLimit => 10.0,
+            _ => 1.0,
+        }
     }
 }
 
@@ -144,6 +160,7 @@ impl fmt::Display for Quantity {
             Self::AllocationRate { window } => {
                 write!(f, "allocation rate over {}", units::duration(*window))
             }
+            Self::ShareOfProcessLimit => f.write_str("share of the process's own limit"),
         }
     }
 }
