@@ -23,7 +23,8 @@
 //! | `addresses` | a list of `address`, a return address as text (`"0x7f00"`), and `frames`, innermost first: `function` is an index in `functions`, `line` may be missing. Without a name, `frames` is missing |
 //! | `sites` | one entry for each call stack, see below |
 //!
-//! A site has its `id`; its `stack`, indices in `addresses`, innermost first; `truncated` (outer frames are missing) and
+//! A site has its `id`; its `stack`, indices in `addresses`, innermost first, or in its place `stack_addresses`, the
+//! return addresses themselves as text, which need no entry in `addresses`; `truncated` (outer frames are missing) and
 //! `prefix_only` (inner frames are missing); the estimates `allocated`, `live` and `at_peak`, each with `samples`,
 //! `bytes`, `blocks`, `bytes_variance`, `blocks_variance`; and the histograms `lifetimes` and `ages`, lists of pairs of
 //! bucket and blocks: bucket 0 is 0 ns, bucket `i` reaches from 2^(i−1) ns up to 2^i ns, and the last, 47, is open.
@@ -35,6 +36,7 @@ mod naming;
 pub(crate) mod schema;
 mod sites;
 mod status;
+mod stream;
 mod wire;
 
 use std::io;
@@ -44,6 +46,7 @@ use unkai_core::aside;
 
 use crate::report::Report;
 use schema::HEAP_PROFILE;
+pub use stream::Stream;
 use wire::Document;
 
 /// How to write a document.

@@ -52,9 +52,9 @@
 //! ```text
 //! rules     = rule { ";" rule }
 //! rule      = [ name ":" ] quantity ( ">" | "<" ) value { option } [ "->" action { "," action } ]
-//! quantity  = "live" | "rss" | "share" | "site" | "growth" "(" time ")" | "rate" "(" time ")"
+//! quantity  = "live" | "rss" | "share" | "limit" | "site" | "growth" "(" time ")" | "rate" "(" time ")"
 //! value     = size            of live, rss, site and growth
-//!           | number "%"      of share
+//!           | number "%"      of share and limit
 //!           | size "/s"       of rate
 //! option    = "clear" value | "cooldown" time | "max" number
 //! action    = "report" [ "(" format ")" ] | "dump" | "log" | "closer" "(" size "," time ")"
@@ -64,7 +64,11 @@
 //!
 //! | word | is | see |
 //! |---|---|---|
-//! | `live`, `rss`, `share`, `site` | live bytes, physical memory, share of the memory limit, the largest site | [`Quantity`](crate::Quantity) |
+//! | `live` | bytes that are allocated and not freed | [`Quantity::LiveBytes`](crate::Quantity::LiveBytes) |
+//! | `rss` | bytes of physical memory | [`Quantity::ResidentBytes`](crate::Quantity::ResidentBytes) |
+//! | `share` | how much is taken of the memory there may be | [`Quantity::ShareOfLimit`](crate::Quantity::ShareOfLimit) |
+//! | `limit` | live bytes, of the limit that the program has set itself | [`Quantity::ShareOfProcessLimit`](crate::Quantity::ShareOfProcessLimit) |
+//! | `site` | live bytes of the largest call stack | [`Quantity::LargestSiteBytes`](crate::Quantity::LargestSiteBytes) |
 //! | `growth(10m)` | by how much live bytes have grown within 10 minutes | [`Quantity::Growth`](crate::Quantity::Growth) |
 //! | `rate(10s)` | bytes allocated each second, over 10 seconds | [`Quantity::AllocationRate`](crate::Quantity::AllocationRate) |
 //! | `clear 1GiB` | it fires again only after the quantity was back here | [`Rule::clear_at`](crate::Rule::clear_at) |

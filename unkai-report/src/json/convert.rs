@@ -1,5 +1,6 @@
 //! Between a [`Report`] and its [`Document`].
 
+use std::borrow::Cow;
 use std::io;
 
 use unkai_core::Snapshot;
@@ -13,7 +14,7 @@ pub(super) fn to_document(report: &Report) -> io::Result<Document> {
     let snapshot = report.snapshot();
     let addresses = sites::addresses(report);
     Ok(Document {
-        schema: HEAP_PROFILE.name.to_owned(),
+        schema: Cow::Borrowed(HEAP_PROFILE.name),
         version: HEAP_PROFILE.version,
         taken_at: status::moment(snapshot.taken_at),
         uptime: status::span(snapshot.uptime),
@@ -24,7 +25,7 @@ pub(super) fn to_document(report: &Report) -> io::Result<Document> {
         unwinding: status::unwinding(&snapshot.unwinding)?,
         losses: status::losses(&snapshot.losses)?,
         own_memory: status::own_memory(&snapshot.own_memory),
-        modules: modules::modules(report.modules()),
+        modules: Some(modules::modules(report.modules())).filter(|list| !list.is_empty()),
         naming: report.symbols().cost().map(naming::naming),
         functions: sites::functions(report.symbols()),
         sites: sites::sites(report, &addresses),
@@ -53,6 +54,6 @@ pub(super) fn from_document(document: &Document) -> Result<Report, ReadError> {
             .sites
             .push(sites::read_site(site, at, &document.addresses)?);
     }
-    let modules = modules::read_modules(&document.modules)?;
+    let modules = modules::read_modules(document.modules.as_deref().unwrap_or_default())?;
     Ok(Report::from_parts(snapshot, symbols).with_modules(modules))
 }

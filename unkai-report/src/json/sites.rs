@@ -1,5 +1,6 @@
 //! Sites, addresses and functions, to and from the wire.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use unkai_core::{self as core, DURATION_BUCKETS, DurationHistogram};
@@ -29,7 +30,7 @@ pub(super) fn addresses(report: &Report) -> Vec<Address> {
 }
 
 /// All sites; their stacks are indices in `addresses`, which must have all that occur.
-pub(super) fn sites(report: &Report, addresses: &[Address]) -> Vec<Site> {
+pub(super) fn sites(report: &Report, addresses: &[Address]) -> Vec<Site<'static>> {
     let index: BTreeMap<u64, u32> = addresses
         .iter()
         .map(|entry| entry.address)
@@ -39,7 +40,7 @@ pub(super) fn sites(report: &Report, addresses: &[Address]) -> Vec<Site> {
         .snapshot()
         .sites
         .iter()
-        .map(|site| self::site(site, &index))
+        .map(|site| indexed_site(site, &index))
         .collect()
 }
 
@@ -96,32 +97,60 @@ pub(super) fn read_symbols(document: &Document) -> Result<Symbols, ReadError> {
     Ok(symbols)
 }
 
-fn site(site: &core::Site, index: &BTreeMap<u64, u32>) -> Site {
+fn indexed_site(site: &core::Site, index: &BTreeMap<u64, u32>) -> Site<'static> {
+    let stack = site.stack.iter().map(|address| index[address]).collect();
+    let lifetimes = Cow::Owned(buckets(&site.lifetimes).collect());
+    let ages = Cow::Owned(buckets(&site.ages).collect());
+    Site {
+        stack: Some(stack),
+        ..figures(site, lifetimes, ages)
+    }
+}
+
+/// Calls `use_it` with a site whose stack needs no table of addresses. Allocates nothing.
+pub(super) fn with_lone_site<R>(site: &core::Site, use_it: impl FnOnce(&Site<'_>) -> R) -> R {
+    let (mut lifetimes, mut ages) = (Buckets::default(), Buckets::default());
+    let lifetimes = lifetimes.filled_from(&site.lifetimes);
+    let ages = ages.filled_from(&site.ages);
+    use_it(&Site {
+        stack_addresses: Some(Cow::Borrowed(&site.stack)),
+        ..figures(site, Cow::Borrowed(lifetimes), Cow::Borrowed(ages))
+    })
+}
+
+/// A site without its stack.
+fn figures<'a>(
+    site: &core::Site,
+    lifetimes: Cow<'a, [(u32, Number)]>,
+    ages: Cow<'a, [(u32, Number)]>,
+) -> Site<'a> {
     Site {
         id: site.id,
-        stack: site.stack.iter().map(|address| index[address]).collect(),
+        stack: None,
+        stack_addresses: None,
         truncated: site.truncated,
         prefix_only: site.prefix_only,
         allocated: estimate(&site.allocated),
         live: estimate(&site.live),
         at_peak: estimate(&site.at_peak),
-        lifetimes: buckets(&site.lifetimes),
-        ages: buckets(&site.ages),
+        lifetimes,
+        ages,
     }
 }
 
 pub(super) fn read_site(
-    site: &Site,
+    site: &Site<'_>,
     at: usize,
     addresses: &[Address],
 ) -> Result<core::Site, ReadError> {
-    let mut stack = Vec::with_capacity(site.stack.len());
-    for (frame_at, index) in site.stack.iter().enumerate() {
-        let address = addresses.get(*index as usize).ok_or_else(|| {
-            ReadError::malformed(format!("sites[{at}].stack[{frame_at}]"), NO_ENTRY)
-        })?;
-        stack.push(address.address);
-    }
+    let stack = match (&site.stack, &site.stack_addresses) {
+        (Some(indices), None) => read_stack(indices, at, addresses)?,
+        (None, Some(addresses)) => addresses.to_vec(),
+        _ => {
+            let reason = "neither stack nor stack_addresses, or both";
+            return Err(ReadError::malformed(format!("sites[{at}]"), reason));
+        }
+    };
     let mut read = core::Site::new(site.id, stack);
     read.truncated = site.truncated;
     read.prefix_only = site.prefix_only;
@@ -131,6 +160,16 @@ pub(super) fn read_site(
     read.lifetimes = read_buckets(&site.lifetimes, || format!("sites[{at}].lifetimes"))?;
     read.ages = read_buckets(&site.ages, || format!("sites[{at}].ages"))?;
     Ok(read)
+}
+
+fn read_stack(indices: &[u32], at: usize, addresses: &[Address]) -> Result<Vec<u64>, ReadError> {
+    let address = |(frame_at, index): (usize, &u32)| {
+        let position = || format!("sites[{at}].stack[{frame_at}]");
+        let address = addresses.get(*index as usize);
+        let address = address.ok_or_else(|| ReadError::malformed(position(), NO_ENTRY))?;
+        Ok(address.address)
+    };
+    indices.iter().enumerate().map(address).collect()
 }
 
 fn estimate(estimate: &core::Estimate) -> Estimate {
@@ -153,12 +192,31 @@ fn read_estimate(estimate: &Estimate) -> core::Estimate {
     }
 }
 
-fn buckets(histogram: &DurationHistogram) -> Vec<(u32, Number)> {
+fn buckets(histogram: &DurationHistogram) -> impl Iterator<Item = (u32, Number)> {
     let buckets = (0..).zip(histogram.buckets);
     buckets
         .filter(|(_, blocks)| *blocks != 0.0)
         .map(|(at, blocks)| (at, Number(blocks)))
-        .collect()
+}
+
+/// Room for all buckets of a histogram.
+struct Buckets([(u32, Number); DURATION_BUCKETS]);
+
+impl Default for Buckets {
+    fn default() -> Self {
+        Self([Default::default(); DURATION_BUCKETS])
+    }
+}
+
+impl Buckets {
+    fn filled_from(&mut self, histogram: &DurationHistogram) -> &[(u32, Number)] {
+        let mut filled = 0;
+        for (room, bucket) in self.0.iter_mut().zip(buckets(histogram)) {
+            *room = bucket;
+            filled += 1;
+        }
+        &self.0[..filled]
+    }
 }
 
 fn read_buckets(

@@ -175,11 +175,19 @@ pub(super) fn read_unwinding(unwinding: &Unwinding, read: &mut core::UnwindingSt
 }
 
 pub(super) fn losses(losses: &Losses) -> io::Result<BTreeMap<String, u64>> {
-    let named = losses.iter().map(|(cause, count)| {
+    let named = named_losses(losses);
+    named
+        .map(|named| named.map(|(name, count)| (name.to_owned(), count)))
+        .collect()
+}
+
+pub(super) fn named_losses(
+    losses: &Losses,
+) -> impl Iterator<Item = io::Result<(&'static str, u64)>> {
+    losses.iter().map(|(cause, count)| {
         let name = name(cause).ok_or_else(|| unsupported("cause of loss"))?;
-        Ok((name.to_owned(), count))
-    });
-    named.collect()
+        Ok((name, count))
+    })
 }
 
 pub(super) fn read_losses(losses: &BTreeMap<String, u64>) -> Result<Losses, ReadError> {

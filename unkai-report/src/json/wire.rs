@@ -1,14 +1,22 @@
 //! The document as it is written: every field name and type here is a promise to other programs.
 //!
 //! These types repeat the core types on purpose. A change of the core must not change the format by accident.
+//!
+//! Writing any of them allocates nothing: [`Stream`](super::Stream) relies on it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+/// A document; the parameters are for [`Stream`](super::Stream), which has no memory for what it writes there.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Document {
-    pub(super) schema: String,
+pub(super) struct Document<
+    Losses = BTreeMap<String, u64>,
+    Modules = Vec<Module>,
+    Sites = Vec<Site<'static>>,
+> {
+    pub(super) schema: Cow<'static, str>,
     pub(super) version: u64,
     pub(super) taken_at: Moment,
     pub(super) uptime: Span,
@@ -19,17 +27,17 @@ pub(super) struct Document {
     pub(super) resident_bytes: Option<u64>,
     pub(super) sampling: Sampling,
     pub(super) unwinding: Unwinding,
-    pub(super) losses: BTreeMap<String, u64>,
+    pub(super) losses: Losses,
     pub(super) own_memory: OwnMemory,
     /// Missing if none is known.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) modules: Vec<Module>,
+    #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+    pub(super) modules: Option<Modules>,
     /// Missing if the process that allocated named nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) naming: Option<Naming>,
     pub(super) functions: Vec<Function>,
     pub(super) addresses: Vec<Address>,
-    pub(super) sites: Vec<Site>,
+    pub(super) sites: Sites,
 }
 
 /// Since 1970-01-01 UTC; a moment before that has negative seconds and nanoseconds that count forward from there.
@@ -190,18 +198,27 @@ pub(super) struct Frame {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct Site {
+pub(super) struct Site<'a> {
     pub(super) id: u32,
-    /// Indices in `addresses`, innermost first.
-    pub(super) stack: Vec<u32>,
+    /// Indices in `addresses`, innermost first. Missing if the site has `stack_addresses`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) stack: Option<Vec<u32>>,
+    /// The return addresses themselves, innermost first.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "write_hexes",
+        deserialize_with = "read_hexes"
+    )]
+    pub(super) stack_addresses: Option<Cow<'a, [u64]>>,
     pub(super) truncated: bool,
     pub(super) prefix_only: bool,
     pub(super) allocated: Estimate,
     pub(super) live: Estimate,
     pub(super) at_peak: Estimate,
     /// Pairs of bucket and blocks; buckets without blocks are left out.
-    pub(super) lifetimes: Vec<(u32, Number)>,
-    pub(super) ages: Vec<(u32, Number)>,
+    pub(super) lifetimes: Cow<'a, [(u32, Number)]>,
+    pub(super) ages: Cow<'a, [(u32, Number)]>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -214,7 +231,7 @@ pub(super) struct Estimate {
 }
 
 /// A float; `null` if it is not a finite number, which JSON cannot write. Read back, `null` is NaN.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Number(pub(super) f64);
 
 impl Serialize for Number {
@@ -237,8 +254,29 @@ impl<'de> Deserialize<'de> for Number {
 
 /// Addresses are text, because many readers of JSON keep numbers as floats and would round them.
 fn write_hex<S: Serializer>(address: &u64, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&format!("{address:#x}"))
+    serializer.collect_str(&format_args!("{address:#x}"))
 }
+
+fn write_hexes<S: Serializer>(
+    addresses: &Option<Cow<'_, [u64]>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let addresses = addresses.as_deref().unwrap_or_default();
+    serializer.collect_seq(addresses.iter().map(|&address| Hex(address)))
+}
+
+fn read_hexes<'de, 'a, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Cow<'a, [u64]>>, D::Error> {
+    let addresses = Vec::<Hex>::deserialize(deserializer)?;
+    Ok(Some(
+        addresses.into_iter().map(|Hex(address)| address).collect(),
+    ))
+}
+
+/// One address in a list of them.
+#[derive(Serialize, Deserialize)]
+struct Hex(#[serde(serialize_with = "write_hex", deserialize_with = "read_hex")] u64);
 
 fn read_hex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let text = String::deserialize(deserializer)?;

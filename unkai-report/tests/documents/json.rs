@@ -5,7 +5,7 @@ use std::{env, io};
 
 use unkai_core::{Cause, CrowdedTable, Sampling, Site, Snapshot, UnwinderKind, Widened};
 use unkai_report::json::{self, ReadError};
-use unkai_report::{Report, folded, text};
+use unkai_report::{Report, Symbols, folded, text};
 
 use crate::{golden, samples};
 
@@ -63,6 +63,60 @@ fn reports_come_back_equal() {
         Report::new(Snapshot::empty(SystemTime::now())),
     ] {
         assert_comes_back(&report);
+    }
+}
+
+#[test]
+fn a_document_that_was_streamed_comes_back_as_one_that_was_written() {
+    for report in [
+        samples::search_service(),
+        samples::troubled(),
+        samples::change(),
+        Report::without_names(Snapshot::empty(SystemTime::now())),
+    ] {
+        let snapshot = report.snapshot();
+        let mut out = Vec::new();
+        let each_site = |visit: &mut dyn FnMut(&Site)| snapshot.sites.iter().for_each(visit);
+        json::Stream::new(report.modules())
+            .write(snapshot, each_site, &mut out)
+            .expect("a Vec takes it");
+        let read = json::read(&out[..]).expect("a document of our own is valid");
+        let without_names = Report::from_parts(snapshot.clone(), Symbols::new());
+        assert_eq!(read, without_names.with_modules(report.modules().clone()));
+    }
+}
+
+#[test]
+fn a_stream_ends_at_the_first_error_of_its_output() {
+    /// Takes a few bytes, then never any again.
+    struct Full {
+        room: usize,
+        refused: usize,
+    }
+    impl io::Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let taken = bytes.len().min(self.room);
+            self.room -= taken;
+            if taken == 0 {
+                self.refused += 1;
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            Ok(taken)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let report = samples::troubled();
+    let each_site = |visit: &mut dyn FnMut(&Site)| report.snapshot().sites.iter().for_each(visit);
+    for room in [0, 1, 100, 1000] {
+        let mut out = Full { room, refused: 0 };
+        let stream = json::Stream::new(report.modules());
+        let error = stream.write(report.snapshot(), each_site, &mut out);
+        let error = error.expect_err("there is no room");
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert_eq!(out.refused, 1, "it went on behind the error");
     }
 }
 
@@ -272,6 +326,14 @@ fn values_that_make_no_sense_are_found_and_their_place_is_told() {
     let report = samples::troubled();
     let too_large = changed(&report, "\"stack\":[]", "\"stack\":[4000000000]");
     assert_eq!(malformed_at(&too_large), "sites[0].stack[0]");
+    let no_stack = changed(&report, "\"stack\":[]", "\"no_stack\":[]");
+    assert_eq!(malformed_at(&no_stack), "sites[0]");
+    let both = changed(
+        &report,
+        "\"stack\":[]",
+        "\"stack\":[],\"stack_addresses\":[]",
+    );
+    assert_eq!(malformed_at(&both), "sites[0]");
     let function = changed(&report, "\"function\":0", "\"function\":77");
     assert!(malformed_at(&function).starts_with("addresses["));
     let bucket = changed(&report, "\"lifetimes\":[[", "\"lifetimes\":[[48,1.0],[");

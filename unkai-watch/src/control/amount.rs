@@ -43,6 +43,7 @@ pub(super) enum AmountError {
     NoUnit { allowed: String },
     Zero,
     TooLarge { most: &'static str },
+    TooMuch { most: u16 },
     TooShort { least: &'static str },
 }
 
@@ -107,20 +108,17 @@ pub(super) fn times(text: &str) -> Result<u64, AmountError> {
     }
 }
 
-/// A share in percent, 100 at most.
-pub(super) fn percent(text: &str) -> Result<f64, AmountError> {
-    let such_as = "a share such as 90%";
-    let (number, unit) = number(text, such_as)?;
-    match unit {
-        "%" if number == 0.0 => Err(AmountError::Zero),
-        "%" if number > 100.0 => Err(AmountError::TooLarge { most: "100%" }),
-        "%" => Ok(number),
-        "" => Err(AmountError::NoUnit {
-            allowed: "%".to_owned(),
-        }),
-        _ => Err(AmountError::UnknownUnit {
+/// A share in percent.
+pub(super) fn percent(text: &str, most: u16) -> Result<f64, AmountError> {
+    let allowed = || "%".to_owned();
+    match number(text, "a share such as 90%")? {
+        (number, "%") if number == 0.0 => Err(AmountError::Zero),
+        (number, "%") if number > f64::from(most) => Err(AmountError::TooMuch { most }),
+        (number, "%") => Ok(number),
+        (_, "") => Err(AmountError::NoUnit { allowed: allowed() }),
+        (_, unit) => Err(AmountError::UnknownUnit {
             unit: unit.to_owned(),
-            allowed: "%".to_owned(),
+            allowed: allowed(),
         }),
     }
 }
@@ -192,6 +190,7 @@ impl Display for AmountError {
             Self::NoUnit { allowed } => write!(f, "a unit is missing: allowed is {allowed}"),
             Self::Zero => f.write_str("it must be more than zero"),
             Self::TooShort { least } => write!(f, "it must be {least} at least"),
+            Self::TooMuch { most } => write!(f, "it must be {most}% at most"),
             Self::TooLarge { most } => write!(f, "it must be {most} at most"),
         }
     }
@@ -276,15 +275,15 @@ mod tests {
                 "it must be 36500d at most".to_owned(),
             ),
             (
-                percent("90").map(|_| ()),
+                percent("90", 100).map(|_| ()),
                 "a unit is missing: allowed is %".to_owned(),
             ),
             (
-                percent("101%").map(|_| ()),
+                percent("101%", 100).map(|_| ()),
                 "it must be 100% at most".to_owned(),
             ),
             (
-                percent("0%").map(|_| ()),
+                percent("0%", 100).map(|_| ()),
                 "it must be more than zero".to_owned(),
             ),
         ];

@@ -126,6 +126,7 @@ fn quantity(measure: Measure) -> Quantity {
         Measure::Live => Quantity::LiveBytes,
         Measure::Rss => Quantity::ResidentBytes,
         Measure::Share => Quantity::ShareOfLimit,
+        Measure::Limit => Quantity::ShareOfProcessLimit,
         Measure::Site => Quantity::LargestSiteBytes,
         Measure::Growth { window } => Quantity::Growth { window },
         Measure::Rate { window } => Quantity::AllocationRate { window },

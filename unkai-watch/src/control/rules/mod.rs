@@ -3,9 +3,9 @@
 //! ```text
 //! rules     = rule { ";" rule }
 //! rule      = [ name ":" ] quantity ( ">" | "<" ) value { option } [ "->" action { "," action } ]
-//! quantity  = "live" | "rss" | "share" | "site" | "growth" "(" time ")" | "rate" "(" time ")"
+//! quantity  = "live" | "rss" | "share" | "limit" | "site" | "growth" "(" time ")" | "rate" "(" time ")"
 //! value     = size            of live, rss, site and growth
-//!           | number "%"      of share
+//!           | number "%"      of share and limit
 //!           | size "/s"       of rate
 //! option    = "clear" value | "cooldown" time | "max" number
 //! action    = "report" [ "(" format ")" ] | "dump" | "log" | "closer" "(" size "," time ")"

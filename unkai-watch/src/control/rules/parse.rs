@@ -16,7 +16,7 @@ type Parsed<T> = Result<T, RulesError>;
 /// Letters of a name: it becomes a part of names of files.
 const LONGEST_NAME: usize = 64;
 
-const QUANTITIES: [&str; 6] = ["live", "rss", "share", "site", "growth", "rate"];
+const QUANTITIES: [&str; 7] = ["live", "rss", "share", "limit", "site", "growth", "rate"];
 const OPTIONS: [&str; 3] = ["clear", "cooldown", "max"];
 const ACTIONS: [&str; 4] = ["report", "dump", "log", "closer"];
 
@@ -93,6 +93,7 @@ fn measure(cursor: &mut Cursor<'_>, word: Piece<'_>) -> Parsed<Measure> {
         "live" => Measure::Live,
         "rss" => Measure::Rss,
         "share" => Measure::Share,
+        "limit" => Measure::Limit,
         "site" => Measure::Site,
         "growth" => Measure::Growth {
             window: window(cursor)?,
@@ -129,7 +130,8 @@ fn sign(cursor: &mut Cursor<'_>) -> Parsed<bool> {
 fn value(cursor: &mut Cursor<'_>, measure: Measure) -> Parsed<Value> {
     amount(cursor, |text| match measure.unit() {
         Unit::Bytes => amount::bytes(text).map(Value::Bytes),
-        Unit::Percent => amount::percent(text).map(Value::Percent),
+        Unit::Percent => amount::percent(text, 100).map(Value::Percent),
+        Unit::ManyPercent => amount::percent(text, 1000).map(Value::Percent),
         Unit::BytesPerSecond => amount::bytes_per_second(text).map(Value::BytesPerSecond),
     })
 }

@@ -26,6 +26,7 @@ pub(in crate::control) enum Measure {
     Live,
     Rss,
     Share,
+    Limit,
     Site,
     Growth { window: Duration },
     Rate { window: Duration },
@@ -54,6 +55,8 @@ pub(super) enum Unit {
     Bytes,
     BytesPerSecond,
     Percent,
+    /// More than all of it is possible.
+    ManyPercent,
 }
 
 impl Measure {
@@ -63,6 +66,7 @@ impl Measure {
             Self::Live => "live",
             Self::Rss => "rss",
             Self::Share => "share",
+            Self::Limit => "limit",
             Self::Site => "site",
             Self::Growth { .. } => "growth",
             Self::Rate { .. } => "rate",
@@ -81,6 +85,7 @@ impl Measure {
         match self {
             Self::Live | Self::Rss | Self::Site | Self::Growth { .. } => Unit::Bytes,
             Self::Share => Unit::Percent,
+            Self::Limit => Unit::ManyPercent,
             Self::Rate { .. } => Unit::BytesPerSecond,
         }
     }

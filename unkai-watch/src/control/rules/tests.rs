@@ -29,6 +29,7 @@ fn every_quantity_is_read() {
         ("live > 2GiB", Measure::Live, Value::Bytes(2 * GIB)),
         ("rss > 4GiB", Measure::Rss, Value::Bytes(4 * GIB)),
         ("share > 90%", Measure::Share, Value::Percent(90.0)),
+        ("limit > 150%", Measure::Limit, Value::Percent(150.0)),
         ("site > 1GiB", Measure::Site, Value::Bytes(GIB)),
         (
             "growth(10m) > 500MiB",
@@ -105,7 +106,7 @@ fn a_rule_that_is_printed_is_read_back() {
 
 #[test]
 fn errors_point_to_the_place_and_say_what_was_expected() {
-    let words = "(one of live, rss, share, site, growth or rate)";
+    let words = "(one of live, rss, share, limit, site, growth or rate)";
     let cases = [
         (
             "big: lives > 2GiB",
@@ -196,7 +197,7 @@ fn errors_point_to_the_place_and_say_what_was_expected() {
         ),
         (
             "a: live > 2GiB;\n b: €",
-            "line 2, column 5: expected a quantity (live, rss, share, site, growth or rate), found `€`\n     b: €\n        ^".to_owned(),
+            "line 2, column 5: expected a quantity (live, rss, share, limit, site, growth or rate), found `€`\n     b: €\n        ^".to_owned(),
         ),
     ];
     for (text, expected) in cases {

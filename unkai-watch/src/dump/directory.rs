@@ -1,0 +1,192 @@
+//! The directory of the dumps, held open. Nothing here allocates but [`Directory::open`].
+
+use std::ffi::{CStr, CString};
+use std::fs::File;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::{
+    AtFlags, CWD, FlockOperation, Mode, OFlags, RawDir, SeekFrom, flock, openat, renameat, seek,
+    unlinkat,
+};
+use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
+
+use super::error::DumpError;
+use crate::file_name::{FileName, Kind};
+
+#[derive(Debug)]
+pub(super) struct Directory {
+    fd: OwnedFd,
+    path: Arc<Path>,
+    /// The path for the system.
+    c_path: CString,
+    /// Room for the system to list names in.
+    listing: Box<[MaybeUninit<u8>]>,
+}
+
+impl Directory {
+    pub(super) fn open(path: &Path) -> Result<Self, DumpError> {
+        let path: Arc<Path> = Arc::from(path);
+        let not_opened = |source| DumpError::Directory {
+            dir: Arc::clone(&path),
+            source,
+        };
+        let c_path = CString::new(path.as_os_str().as_bytes());
+        let c_path = c_path.map_err(|_| not_opened(io::ErrorKind::InvalidInput.into()))?;
+        let fd = open(&c_path).map_err(|errno| not_opened(errno.into()))?;
+        Ok(Self {
+            fd,
+            path,
+            c_path,
+            listing: vec![MaybeUninit::new(1); LISTING_BYTES].into_boxed_slice(),
+        })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A new file that only its owner may read, marked as being written.
+    pub(super) fn create(&mut self, name: &FileName) -> Result<File, DumpError> {
+        let file = create(&self.fd, name).or_else(|errno| {
+            // It may have been removed and made anew.
+            if errno == Errno::NOENT
+                && let Ok(fd) = open(&self.c_path)
+            {
+                self.fd = fd;
+            }
+            create(&self.fd, name)
+        });
+        let file = file.map_err(|errno| DumpError::Create {
+            dir: Arc::clone(&self.path),
+            source: errno.into(),
+        })?;
+        // Where there are no locks, nobody will take the file for abandoned either.
+        let _ = flock(&file, FlockOperation::NonBlockingLockExclusive);
+        Ok(File::from(file))
+    }
+
+    /// The most bytes that a file of this process may have.
+    pub(super) fn largest_file(&self) -> u64 {
+        getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn not_written(&self, source: io::Error) -> DumpError {
+        let dir = Arc::clone(&self.path);
+        DumpError::Write { dir, source }
+    }
+
+    /// Gives the file its name, in place of a file that has it.
+    pub(super) fn rename(&self, from: &FileName, to: &FileName) -> Result<(), DumpError> {
+        renameat(&self.fd, from.as_c_str(), &self.fd, to.as_c_str()).map_err(|errno| {
+            DumpError::Rename {
+                dir: Arc::clone(&self.path),
+                source: errno.into(),
+            }
+        })
+    }
+
+    /// Removes a file that was not finished. If even that fails, a later process will.
+    pub(super) fn remove(&self, name: &FileName) {
+        let _ = self.unlink(name);
+    }
+
+    /// Removes the oldest dumps until `keep` are left, of which `newest` is one.
+    pub(super) fn prune(&mut self, newest: &FileName, keep: usize) -> Result<(), DumpError> {
+        loop {
+            let (mut others, mut oldest) = (0, None::<FileName>);
+            let listed = self.each_name(|name| {
+                if !Kind::Dump.names(name) || name == newest.as_str().as_bytes() {
+                    return;
+                }
+                others += 1;
+                if oldest.is_none_or(|oldest| name < oldest.as_str().as_bytes()) {
+                    oldest = FileName::read(name);
+                }
+            });
+            let removed = match oldest {
+                Some(oldest) if others >= keep => listed.and_then(|()| self.unlink(&oldest)),
+                _ => return listed.map_err(|errno| self.not_pruned(errno)),
+            };
+            match removed {
+                // Another process may prune as well.
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(errno) => return Err(self.not_pruned(errno)),
+            }
+        }
+    }
+
+    /// Removes files that nobody will finish. What cannot be removed stays.
+    pub(super) fn remove_abandoned(&mut self) {
+        while let Some(abandoned) = self.find_abandoned() {
+            if self.unlink(&abandoned).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn find_abandoned(&mut self) -> Option<FileName> {
+        let mut found = None;
+        let Self { fd, listing, .. } = self;
+        let _ = each_name(fd, listing, |name| {
+            if found.is_none() && Kind::Dump.names_old_temporary(name) {
+                found = FileName::read(name).filter(|name| is_abandoned(fd, name));
+            }
+        });
+        found
+    }
+
+    fn each_name(&mut self, visit: impl FnMut(&[u8])) -> Result<(), Errno> {
+        each_name(&self.fd, &mut self.listing, visit)
+    }
+
+    fn unlink(&self, name: &FileName) -> Result<(), Errno> {
+        unlinkat(&self.fd, name.as_c_str(), AtFlags::empty())
+    }
+
+    fn not_pruned(&self, errno: Errno) -> DumpError {
+        DumpError::NotPruned {
+            dir: Arc::clone(&self.path),
+            source: errno.into(),
+        }
+    }
+}
+
+fn open(path: &CStr) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    openat(CWD, path, flags, Mode::empty())
+}
+
+fn create(dir: &OwnedFd, name: &FileName) -> Result<OwnedFd, Errno> {
+    let new = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
+    let flags = OFlags::WRONLY | OFlags::CLOEXEC | new;
+    openat(dir, name.as_c_str(), flags, Mode::RUSR | Mode::WUSR)
+}
+
+/// Who writes a file holds its lock, and loses it by dying. Not for a file that may not be locked yet: a new one.
+fn is_abandoned(dir: &OwnedFd, name: &FileName) -> bool {
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = openat(dir, name.as_c_str(), flags, Mode::empty());
+    file.is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok())
+}
+
+/// Calls `visit` with the name of each entry of `dir`, in no particular order.
+fn each_name(
+    dir: &OwnedFd,
+    listing: &mut [MaybeUninit<u8>],
+    mut visit: impl FnMut(&[u8]),
+) -> Result<(), Errno> {
+    seek(dir, SeekFrom::Start(0))?;
+    let mut entries = RawDir::new(dir, listing);
+    while let Some(entry) = entries.next() {
+        visit(entry?.file_name().to_bytes());
+    }
+    Ok(())
+}
+
+const LISTING_BYTES: usize = 8 << 10;
