@@ -34,7 +34,7 @@
 //! # The report at exit
 //! It is written when `main` returns or `exit` is called, by libc's `atexit`. Not when the process aborts, is killed, or
 //! calls `_exit`; not in a forked child, unless the child calls [`from_env`] itself. In the path, `%p` is the process's
-//! number, `%t` the time in seconds since 1970, `%%` a percent sign. If it cannot be written, one line on standard error
+//! number, `%t` the time in UTC, as in `20261122T235959.123Z`, `%%` a percent sign. If it cannot be written, one line on standard error
 //! says why: nobody is left to be told in another way.
 //!
 //! # The signal
@@ -93,6 +93,9 @@ mod signal;
 mod start;
 mod sys;
 mod words;
+
+#[cfg(test)]
+mod tests;
 
 pub use error::{EnvError, Problem};
 pub use handle::Control;

@@ -97,13 +97,13 @@ pub(super) fn window(text: &str) -> Result<Duration, AmountError> {
     Ok(window)
 }
 
-/// How often something may happen: a whole number.
+/// How often, or how many: a whole number.
 pub(super) fn times(text: &str) -> Result<u64, AmountError> {
     match text.parse() {
         Ok(0) => Err(AmountError::Zero),
         Ok(times) => Ok(times),
         Err(_) => Err(AmountError::NotANumber {
-            such_as: "a number of times such as 5",
+            such_as: "a whole number such as 5",
         }),
     }
 }
@@ -112,7 +112,7 @@ pub(super) fn times(text: &str) -> Result<u64, AmountError> {
 pub(super) fn percent(text: &str, most: u16) -> Result<f64, AmountError> {
     let allowed = || "%".to_owned();
     match number(text, "a share such as 90%")? {
-        (number, "%") if number == 0.0 => Err(AmountError::Zero),
+        (0.0, "%") => Err(AmountError::Zero),
         (number, "%") if number > f64::from(most) => Err(AmountError::TooMuch { most }),
         (number, "%") => Ok(number),
         (_, "") => Err(AmountError::NoUnit { allowed: allowed() }),

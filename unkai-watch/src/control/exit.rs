@@ -4,7 +4,6 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
 use std::{io, panic, process, thread};
 
 use unkai_core::{Config, aside};
@@ -12,6 +11,7 @@ use unkai_report::Report;
 
 use super::path::ReportPath;
 use super::sys;
+use crate::stamp::Stamp;
 
 /// What is to be written, and by which process: a forked child inherits both this and the function at exit.
 static AT_EXIT: Mutex<Option<(u32, ReportPath)>> = Mutex::new(None);
@@ -47,7 +47,8 @@ extern "C" fn at_exit() {
     if pid != process::id() {
         return;
     }
-    let path = template.fill_in(pid, SystemTime::now());
+    let now = Stamp::next().text();
+    let path = template.fill_in(pid, &String::from_utf8_lossy(&now));
     let written = panic::catch_unwind(|| on_a_thread(&template, path.clone()))
         .unwrap_or_else(|_| Err(io::Error::other("it panicked")));
     if let Err(error) = written {

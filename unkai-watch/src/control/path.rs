@@ -1,7 +1,6 @@
 //! The path of a report, with what is filled in when it is written.
 
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
 
 use super::words::{list, quoted};
 use crate::Format;
@@ -31,16 +30,14 @@ impl ReportPath {
         })
     }
 
-    /// The path of a report of process `pid` at the time `now`.
-    pub(super) fn fill_in(&self, pid: u32, now: SystemTime) -> PathBuf {
-        let since = now.duration_since(SystemTime::UNIX_EPOCH);
-        let seconds = since.unwrap_or(Duration::ZERO).as_secs();
+    /// The path of a report of process `pid` at the moment `time`.
+    pub(super) fn fill_in(&self, pid: u32, time: &str) -> PathBuf {
         let mut parts = self.template.split('%');
         let mut path = parts.next().unwrap_or_default().to_owned();
         while let Some(part) = parts.next() {
             match part.chars().next() {
                 Some('p') => path += &format!("{pid}{}", &part[1..]),
-                Some('t') => path += &format!("{seconds}{}", &part[1..]),
+                Some('t') => path += &format!("{time}{}", &part[1..]),
                 // Nothing stands between the two signs of `%%`.
                 _ => {
                     path.push('%');
