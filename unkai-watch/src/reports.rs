@@ -231,3 +231,25 @@ impl Drop for Unfinished {
 
 /// Few calls of the system for a large report.
 const BUFFER_BYTES: usize = 64 << 10;
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_link_in_the_place_of_the_file_is_not_followed() {
+        let folder = tempfile::tempdir().expect("there is room");
+        let (victim, nowhere) = (folder.path().join("victim"), folder.path().join("nowhere"));
+        fs::write(&victim, "precious").expect("there is room");
+        for target in [&victim, &nowhere] {
+            let name = FileName::new(Kind::Report, "test", "html");
+            symlink(target, folder.path().join(name.temporary().as_str())).expect("it is new");
+            let error = Unfinished::create(folder.path(), &name).expect_err("there is a link");
+            assert!(matches!(error, ReportError::Create { .. }), "{error:?}");
+        }
+        assert_eq!(fs::read(&victim).expect("it is there"), b"precious");
+        assert!(!nowhere.exists());
+    }
+}
