@@ -1,7 +1,7 @@
 //! Hot operations to count the instructions of: `ci/fast-path.sh` runs them under callgrind, bare and tracked.
 //!
 //! ```text
-//! fast_path ALLOCATOR bare|tracked pair|zeroed|resize TIMES
+//! fast_path ALLOCATOR bare|tracked|refusing pair|zeroed|resize TIMES
 //! ```
 
 #[allow(dead_code, reason = "no bench uses all of it")]
@@ -9,7 +9,7 @@ mod workloads;
 
 use std::process::ExitCode;
 
-use workloads::heaps::{PAIRS, prepare};
+use workloads::heaps::{PAIRS, REFUSING, prepare};
 use workloads::{hot_pair, resized_pair, zeroed_pair};
 
 fn main() -> ExitCode {
@@ -31,14 +31,19 @@ fn main() -> ExitCode {
     let heap = match which.as_str() {
         "bare" => &pair.bare,
         "tracked" => &pair.tracked,
+        "refusing" if pair.name == "mimalloc" => &REFUSING,
         _ => return usage(),
     };
+    // The first operation decides which settings hold.
+    heap.give_back(heap.take(64));
     prepare();
     run(heap, times);
     ExitCode::SUCCESS
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: fast_path mimalloc|jemalloc|System bare|tracked pair|zeroed|resize TIMES");
+    eprintln!(
+        "usage: fast_path mimalloc|jemalloc|System bare|tracked|refusing pair|zeroed|resize TIMES"
+    );
     ExitCode::from(2)
 }

@@ -7,9 +7,9 @@
 
 #[cfg(feature = "global")]
 pub use unkai_core::{
-    Amount, Cause, Config, CrowdedTable, DurationHistogram, Estimate, Losses, MAX_FRAMES,
-    MAX_INTERVAL, OwnMemory, Sampling, SamplingStatus, Site, Snapshot, TableUse, Totals,
-    UnwinderKind, UnwindingStatus, Widened, aside,
+    Amount, Cause, Config, CrowdedTable, DurationHistogram, Estimate, LimitStatus, Losses,
+    MAX_FRAMES, MAX_INTERVAL, OwnMemory, Sampling, SamplingStatus, Site, Snapshot, TableUse,
+    Totals, UnwinderKind, UnwindingStatus, Widened, aside,
 };
 
 #[cfg(feature = "global")]

@@ -47,6 +47,10 @@ pub(crate) const PAIRS: [Pair; 3] = [
 pub(crate) static TRACKED: UnkaiGlobalAlloc<MiMalloc> =
     UnkaiGlobalAlloc::with_config(MiMalloc, Config::new().seed(1));
 
+/// mimalloc behind unkai with a limit that is not exceeded: every operation is charged. To be used by itself, for the
+/// settings of the heap that is used first hold for all.
+pub(crate) const REFUSING: Heap = Heap::of::<RefusingMiMalloc>();
+
 /// Lets unkai make itself ready, as it does before `main` where it is the global allocator. To be called first.
 pub(crate) fn prepare() {
     let heap = &PAIRS[0].tracked;
@@ -140,6 +144,10 @@ statics! {
     BareJemalloc: Jemalloc = &Jemalloc;
     BareSystem: System = &System;
     TrackedMiMalloc: UnkaiGlobalAlloc<MiMalloc> = &TRACKED;
+    RefusingMiMalloc: UnkaiGlobalAlloc<MiMalloc> = &UnkaiGlobalAlloc::with_config(
+        MiMalloc,
+        Config::new().seed(1).limit(1 << 30).refuse_at_limit(true),
+    );
     TrackedJemalloc: UnkaiGlobalAlloc<Jemalloc> = &UnkaiGlobalAlloc::with_config(Jemalloc, Config::new().seed(1));
     TrackedSystem: UnkaiGlobalAlloc<System> = &UnkaiGlobalAlloc::with_config(System, Config::new().seed(1));
 }

@@ -37,6 +37,8 @@ pub struct Config {
     max_sites: u32,
     max_live_samples: u32,
     check_every_allocation: bool,
+    limit: Option<u64>,
+    refuse_at_limit: bool,
     seed: Option<u64>,
 }
 
@@ -71,6 +73,8 @@ impl Config {
             // 86 bytes each: 22 MiB when full, which 128 GiB of live heap would take at the default interval.
             max_live_samples: 1 << 18,
             check_every_allocation: false,
+            limit: None,
+            refuse_at_limit: false,
             seed: None,
         }
     }
@@ -229,6 +233,41 @@ impl Config {
         self
     }
 
+    /// The most bytes that the program is meant to hold at once, in requested bytes. Default: no limit.
+    ///
+    /// At the limit requests are granted all the same, for a refusal ends almost any program. What happens is what was
+    /// asked for: whoever watches (`unkai-watch`) runs reclaimers and rules; snapshots, reports and metrics say how far the
+    /// limit is exceeded. So the limit costs nothing. [`Config::refuse_at_limit`] is the strict kind.
+    ///
+    /// ```
+    /// use unkai_core::Config;
+    ///
+    /// static CONFIG: Config = Config::new().limit(2 << 30);
+    /// assert_eq!(CONFIG.get_limit(), Some(2 << 30));
+    /// ```
+    ///
+    /// # Panics
+    /// If `bytes` is zero.
+    pub const fn limit(mut self, bytes: u64) -> Self {
+        assert!(bytes > 0, "a limit of zero bytes lets nothing live");
+        self.limit = Some(bytes);
+        self
+    }
+
+    /// Refuses, with a null pointer, what would exceed the limit. **Code that cannot handle a failed allocation then ends
+    /// the process**: `Vec::push`, `Box::new` and `String` abort. Code that asks with `try_reserve` and its like gets an error.
+    /// Default: off.
+    ///
+    /// Live bytes never exceed the limit, by no byte, and nothing is refused that would have fit in that moment. Exempt is
+    /// what unkai itself leaves behind, such as a report that is kept.
+    ///
+    /// Every operation then takes the slow path, and all threads change one counter: some tens of ns for each block, and
+    /// more if many threads allocate at once.
+    pub const fn refuse_at_limit(mut self, refuse: bool) -> Self {
+        self.refuse_at_limit = refuse;
+        self
+    }
+
     /// Seeds the choice of samples, for repeatable tests. By default it differs from run to run.
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
@@ -278,6 +317,16 @@ impl Config {
     /// Whether every allocation is checked for refusal.
     pub const fn get_check_every_allocation(&self) -> bool {
         self.check_every_allocation
+    }
+
+    /// The most bytes that the program is meant to hold at once.
+    pub const fn get_limit(&self) -> Option<u64> {
+        self.limit
+    }
+
+    /// Whether requests beyond the limit are refused.
+    pub const fn get_refuse_at_limit(&self) -> bool {
+        self.refuse_at_limit
     }
 
     /// The seed, if one was set.

@@ -67,8 +67,8 @@ pub use scope::{
     forget_last_refusal, last_refusal,
 };
 pub use snapshot::{
-    Amount, DURATION_BUCKETS, DurationHistogram, Estimate, OwnMemory, Sampling, SamplingStatus,
-    Site, Snapshot, TableUse, Totals, UnwinderKind, UnwindingStatus,
+    Amount, DURATION_BUCKETS, DurationHistogram, Estimate, LimitStatus, OwnMemory, Sampling,
+    SamplingStatus, Site, Snapshot, TableUse, Totals, UnwinderKind, UnwindingStatus,
 };
 #[cfg(all(feature = "profiler", not(loom)))]
 pub use store::cells::Cells;

@@ -20,7 +20,7 @@ use crate::losses::Cause;
 use crate::probe::sampler::Plan;
 use crate::probe::thread::{self, Standing};
 use crate::probe::unwind;
-use crate::snapshot::{Amount, Sampling, Site, Snapshot, Totals};
+use crate::snapshot::{Amount, LimitStatus, Sampling, Site, Snapshot, Totals};
 use crate::store::cells::Cells;
 use crate::tracker::{Account, Caller, Reason, Tracker};
 
@@ -47,8 +47,12 @@ pub unsafe fn alloc<H: Heap>(
         // SAFETY: the caller's promise is passed on.
         return unsafe { heap.alloc(layout, zeroed) };
     }
-    match resolve(config, cells, |cells| cells.count_alloc(layout.size())) {
-        Ok(cells) => {
+    let claim = TRACKER.claim(config, cells);
+    if !TRACKER.take_from_limit(config, claim, layout.size()) {
+        return std::ptr::null_mut();
+    }
+    let block = match resolve(config, cells, |cells| cells.count_alloc(layout.size())) {
+        Ok((cells, _)) => {
             let caller = Caller {
                 heap,
                 cells,
@@ -59,7 +63,11 @@ pub unsafe fn alloc<H: Heap>(
         }
         // SAFETY: the caller's promise is passed on.
         Err(account) => unsafe { TRACKER.alloc_without_cells(heap, layout, zeroed, account) },
+    };
+    if block.is_null() {
+        TRACKER.give_to_limit(claim, layout.size());
     }
+    block
 }
 
 /// Serves a free whose count on `cells` said to look.
@@ -79,9 +87,12 @@ pub unsafe fn dealloc<H: Heap>(
         // SAFETY: the caller's promise is passed on: a block that is not sampled is the inner allocator's as it is.
         return unsafe { heap.dealloc(block, layout) };
     }
+    let claim = TRACKER.claim(config, cells);
     let count = |cells: &Cells| cells.count_dealloc(address, size, align);
     match resolve(config, cells, count) {
-        Ok(cells) => {
+        // SAFETY: the caller's promise is passed on: a block that is not looked up is the inner allocator's as it is.
+        Ok((_, false)) => unsafe { heap.dealloc(block, layout) },
+        Ok((cells, true)) => {
             let caller = Caller {
                 heap,
                 cells,
@@ -93,6 +104,7 @@ pub unsafe fn dealloc<H: Heap>(
         // SAFETY: the caller's promise is passed on.
         Err(account) => unsafe { TRACKER.dealloc_without_cells(heap, block, layout, account) },
     }
+    TRACKER.give_to_limit(claim, size);
 }
 
 /// Serves a reallocation whose count on `cells` said to look.
@@ -116,9 +128,14 @@ pub unsafe fn realloc<H: Heap>(
         // SAFETY: the caller's promise is passed on: a block that is not sampled is the inner allocator's as it is.
         return unsafe { heap.realloc(block, layout, new_size) };
     }
+    let claim = TRACKER.claim(config, cells);
+    let (more, less) = (new_size.saturating_sub(size), size.saturating_sub(new_size));
+    if !TRACKER.take_from_limit(config, claim, more) {
+        return std::ptr::null_mut();
+    }
     let count = |cells: &Cells| cells.count_realloc(address, size, align, new_size);
-    match resolve(config, cells, count) {
-        Ok(cells) => {
+    let resized = match resolve(config, cells, count) {
+        Ok((cells, _)) => {
             let caller = Caller {
                 heap,
                 cells,
@@ -131,7 +148,10 @@ pub unsafe fn realloc<H: Heap>(
         Err(account) => unsafe {
             TRACKER.realloc_without_cells(heap, block, layout, new_size, account)
         },
-    }
+    };
+    let grown = if resized.is_null() { more } else { less };
+    TRACKER.give_to_limit(claim, grown);
+    resized
 }
 
 /// The profile now.
@@ -204,6 +224,19 @@ pub fn sampling() -> Sampling {
     TRACKER.sampling()
 }
 
+/// The limit of the process and how it stands to it; `None` without a limit. Costs what [`totals`] does.
+pub fn limit() -> Option<LimitStatus> {
+    TRACKER.limit_status(TRACKER.totals().live_bytes())
+}
+
+/// Sets the limit of the process in place of [`Config::limit`]; `None` for no limit. Whether requests are refused at it
+/// stays as [`Config::refuse_at_limit`] says.
+///
+/// A limit below what is live takes nothing away: where requests are refused, all are until enough was freed.
+pub fn set_limit(bytes: Option<u64>) {
+    TRACKER.set_limit(bytes);
+}
+
 /// Stops taking samples. Totals go on, and frees of blocks that were sampled are seen.
 pub fn pause() {
     TRACKER.set_paused(true);
@@ -236,19 +269,21 @@ pub(crate) fn thread_ends(cells: &'static Cells) {
     TRACKER.release_cells(cells);
 }
 
-/// The cells of this thread, counted on by the fast path or now; or who is charged instead.
+/// The cells of this thread, counted on by the fast path or now, and whether a closer look is needed; or who is charged
+/// instead.
 fn resolve(
     config: &Config,
     cells: &'static Cells,
     count: impl FnOnce(&Cells) -> bool,
-) -> Result<&'static Cells, Account> {
+) -> Result<(&'static Cells, bool), Account> {
     match thread::standing_of(cells) {
-        Standing::Registered(cells) => Ok(cells),
+        Standing::Registered(cells) => Ok((cells, true)),
+        Standing::Charged(cells) => Ok((cells, count(cells))),
         Standing::Unregistered => {
-            let cells = thread::register(|| TRACKER.acquire_cells(config));
+            let charged = TRACKER.refuses_at_limit(config);
+            let cells = thread::register(charged, || TRACKER.acquire_cells(config));
             let cells = cells.ok_or(Account::Shared(Cause::ThreadNotSampled))?;
-            count(cells);
-            Ok(cells)
+            Ok((cells, count(cells)))
         }
         Standing::Inside => Err(Account::Shared(Cause::Reentered)),
         Standing::Shared => Err(Account::Shared(Cause::ThreadNotSampled)),

@@ -30,6 +30,8 @@ pub struct Snapshot {
     /// Bytes of the process in physical memory (its RSS), program, allocator and unkai together; `None` where the system
     /// does not say. A difference keeps the later snapshot's.
     pub resident_bytes: Option<u64>,
+    /// The limit of the process, and how it stands to it; `None` without a limit. A difference keeps the later snapshot's.
+    pub limit: Option<LimitStatus>,
     /// How samples were chosen when the snapshot was taken.
     pub sampling: SamplingStatus,
     /// How stacks were taken, and how well that went.
@@ -67,6 +69,31 @@ impl Totals {
     /// Blocks allocated and not freed. Negative only in a difference of two snapshots.
     pub fn live_blocks(&self) -> i64 {
         self.allocated.blocks.wrapping_sub(self.freed.blocks) as i64
+    }
+}
+
+/// The limit of the process, and how the process stands to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitStatus {
+    /// The limit, in requested bytes.
+    pub limit_bytes: u64,
+    /// Bytes allocated and not freed.
+    pub live_bytes: u64,
+    /// Whether requests are refused at the limit. If not, they are granted, and live bytes may exceed it.
+    pub refuses: bool,
+    /// Requests that were refused so far because they would have exceeded it.
+    pub refused_requests: u64,
+}
+
+impl LimitStatus {
+    /// Bytes by which the limit is exceeded. More than zero where requests are granted, or after the limit was lowered.
+    pub fn over_bytes(&self) -> u64 {
+        self.live_bytes.saturating_sub(self.limit_bytes)
+    }
+
+    /// Live bytes as a share of the limit: 1.0 is all of it.
+    pub fn share(&self) -> f64 {
+        self.live_bytes as f64 / self.limit_bytes.max(1) as f64
     }
 }
 
@@ -355,6 +382,7 @@ impl Snapshot {
             window: None,
             totals: Totals::default(),
             resident_bytes: None,
+            limit: None,
             sampling: SamplingStatus {
                 mode: Sampling::Off,
                 widened: None,
@@ -409,6 +437,7 @@ impl Snapshot {
             uptime: self.uptime,
             window: Some(self.uptime.saturating_sub(earlier.uptime)),
             totals: self.totals.since(&earlier.totals),
+            limit: self.limit,
             resident_bytes: self.resident_bytes,
             sampling: self.sampling,
             unwinding: self.unwinding,

@@ -1,6 +1,6 @@
 //! What a program asks its profiler: usage, snapshots, the reports of version 0.2.0, and changes of the sampling.
 
-use unkai_core::{MAX_INTERVAL, Sampling, Snapshot, Totals, aside, process};
+use unkai_core::{LimitStatus, MAX_INTERVAL, Sampling, Snapshot, Totals, aside, process};
 
 use crate::UnkaiGlobalAlloc;
 
@@ -41,6 +41,20 @@ impl<A> UnkaiGlobalAlloc<A> {
     /// Takes samples again after [`UnkaiGlobalAlloc::pause`].
     pub fn resume(&self) {
         process::resume();
+    }
+
+    /// The limit of the process and how it stands to it; `None` without a limit. Costs what
+    /// [`usage`](UnkaiGlobalAlloc::usage) does.
+    pub fn limit(&self) -> Option<LimitStatus> {
+        process::limit()
+    }
+
+    /// Sets the limit of the process in place of [`Config::limit`](unkai_core::Config::limit); `None` for no limit. Whether
+    /// requests are refused at it stays as [`Config::refuse_at_limit`](unkai_core::Config::refuse_at_limit) says.
+    ///
+    /// A limit below what is live takes nothing away: where requests are refused, all are until enough was freed.
+    pub fn set_limit(&self, bytes: Option<u64>) {
+        process::set_limit(bytes);
     }
 
     /// Changes the mean number of bytes between two samples: 1 samples every block, 0 none; at most [`MAX_INTERVAL`].

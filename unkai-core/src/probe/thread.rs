@@ -2,7 +2,7 @@
 //!
 //! It is a single pointer, initialised by a constant and without `Drop`, so that it can be read at any time in a
 //! thread's life, even in the destructors of other thread-locals. It never is null: a thread without cells of its own
-//! points to one of four *sentinels*, whose countdowns are always below zero, so that the fast path needs no test.
+//! points to one of five *sentinels*, whose countdowns are always below zero, so that the fast path needs no test.
 //!
 //! ```text
 //!                first operation                     destructor of `ExitGuard`
@@ -13,7 +13,8 @@
 //!        └──────────── no cells to be had, or the thread is ending ────────────┘
 //! ```
 //!
-//! From any of them but `INSIDE` a thread may step `ASIDE`, and comes back to the same.
+//! From any of them but `INSIDE` a thread may step `ASIDE`, and comes back to the same. Where the process's limit is to be
+//! charged for each operation, a thread with cells points to `CHARGED` in their place, and finds them beside it.
 
 use std::cell::Cell;
 use std::mem;
@@ -24,6 +25,8 @@ use crate::store::cells::{Cells, Direction};
 
 thread_local! {
     static CELLS: Cell<&'static Cells> = const { Cell::new(&UNREGISTERED) };
+    /// The cells of a thread that points to `CHARGED`.
+    static BEHIND: Cell<&'static Cells> = const { Cell::new(&SHARED) };
     static EXIT: ExitGuard = const { ExitGuard };
     static VISIT: Visit = const { Visit::new() };
 }
@@ -32,6 +35,7 @@ static UNREGISTERED: Cells = Cells::sentinel();
 static INSIDE: Cells = Cells::sentinel();
 static SHARED: Cells = Cells::sentinel();
 static ASIDE: Cells = Cells::sentinel();
+static CHARGED: Cells = Cells::sentinel();
 
 // No destructor, or the variables could not be read while a thread ends.
 const _: () = assert!(!mem::needs_drop::<Cell<&'static Cells>>());
@@ -42,6 +46,8 @@ const _: () = assert!(!mem::needs_drop::<Visit>());
 pub(crate) enum Standing {
     /// It has cells of its own.
     Registered(&'static Cells),
+    /// It has cells of its own, but what it does was not counted on them: the limit is to be charged first.
+    Charged(&'static Cells),
     /// It has not done anything yet.
     Unregistered,
     /// It is running unkai's own code.
@@ -73,18 +79,33 @@ pub(crate) fn standing_of(cells: &'static Cells) -> Standing {
         sentinel(Standing::Shared, cells)
     } else if std::ptr::eq(cells, &ASIDE) {
         sentinel(Standing::Aside, cells)
+    } else if std::ptr::eq(cells, &CHARGED) {
+        // Without a destructor the variable can always be read.
+        let behind = BEHIND.try_with(Cell::get).unwrap_or(&SHARED);
+        sentinel(Standing::Charged(behind), cells)
     } else {
         Standing::Registered(cells)
     }
 }
 
-/// Gives the thread cells of its own, taken by `acquire`. `None` if there are none, or if the thread is ending.
-pub(crate) fn register(acquire: impl FnOnce() -> Option<&'static Cells>) -> Option<&'static Cells> {
+/// Gives the thread cells of its own, taken by `acquire`. `None` if there are none, or if the thread is ending. If it is to
+/// be `charged`, its operations do not count on them by themselves.
+pub(crate) fn register(
+    charged: bool,
+    acquire: impl FnOnce() -> Option<&'static Cells>,
+) -> Option<&'static Cells> {
     // While the destructor is registered, which may allocate on some platforms, the thread counts nowhere.
     CELLS.set(&INSIDE);
     let lasting = EXIT.try_with(|_| ()).is_ok();
     let cells = if lasting { acquire() } else { None };
-    CELLS.set(cells.unwrap_or(&SHARED));
+    CELLS.set(match cells {
+        Some(cells) if charged => {
+            BEHIND.set(cells);
+            &CHARGED
+        }
+        Some(cells) => cells,
+        None => &SHARED,
+    });
     cells
 }
 
@@ -199,7 +220,7 @@ struct ExitGuard;
 impl Drop for ExitGuard {
     fn drop(&mut self) {
         let cells = CELLS.replace(&SHARED);
-        if let Standing::Registered(cells) = standing_of(cells) {
+        if let Standing::Registered(cells) | Standing::Charged(cells) = standing_of(cells) {
             crate::process::thread_ends(cells);
         }
     }

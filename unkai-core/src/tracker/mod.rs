@@ -21,6 +21,7 @@
 //! | `shared` | counts for threads that do not count on cells of their own |
 //! | `widening` | makes sampling sparser before a table is full |
 //! | `view` | takes snapshots |
+//! | `limit` | refuses what would exceed the process's limit, where that is wanted |
 //! | `alarm` | wakes whoever watches |
 //!
 //! Invariants:
@@ -34,6 +35,7 @@
 mod alarm;
 mod blocks;
 mod control;
+mod limit;
 mod mark;
 mod samples;
 mod shared;
@@ -64,6 +66,7 @@ use crate::store::trie::Trie;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
 use control::Control;
+use limit::Limit;
 use shared::SharedCells;
 
 pub use alarm::Wake;
@@ -82,6 +85,8 @@ pub(crate) struct Tracker {
     refused: AtomicU64,
     lost: Lost,
     watcher: Flag,
+    /// Written by all threads where it refuses: a line of its own.
+    limit: CachePadded<Limit>,
 }
 
 /// What exists once the first allocation has been seen.
@@ -138,6 +143,7 @@ impl Tracker {
             refused: AtomicU64::new(0),
             lost: Lost::new(),
             watcher: Flag::new(),
+            limit: CachePadded::new(Limit::new()),
         }
     }
 

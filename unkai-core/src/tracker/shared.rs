@@ -47,8 +47,10 @@ impl Tracker {
     /// Takes over what a visit leaves behind: what it has allocated and not freed, or freed of what was there before.
     pub(crate) fn take_over(&self, allocated: Amount, freed: Amount) {
         self.shared.take_over(allocated, freed);
+        let kept = allocated.bytes.saturating_sub(freed.bytes);
+        self.settle_limit(kept, freed.bytes.saturating_sub(allocated.bytes));
         if let Some(tables) = self.tables.get()
-            && allocated.bytes > freed.bytes
+            && kept > 0
         {
             self.measure(tables);
         }

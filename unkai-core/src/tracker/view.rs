@@ -47,6 +47,7 @@ impl Tracker {
     pub(crate) fn survey(&self) -> Snapshot {
         let mut snapshot = Snapshot::empty(SystemTime::now());
         snapshot.totals = self.totals();
+        snapshot.limit = self.limit_status(snapshot.totals.live_bytes());
         snapshot.resident_bytes = resident_bytes();
         snapshot.losses = self.lost.read();
         if let Some(tables) = self.tables.get() {

@@ -1,0 +1,184 @@
+//! How the watcher and its rules are doing.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use unkai_report::units;
+
+use crate::limit::Limit;
+
+/// How the watcher and its rules are doing: see [`Watching::status`](crate::Watching::status). As text it is for people.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Status {
+    /// Whether the watcher's thread runs.
+    pub running: bool,
+    /// Each rule, in the order in which they were given.
+    pub rules: Vec<RuleStatus>,
+    /// How often the watcher has looked.
+    pub ticks: u64,
+    /// How many of these looks came from the alarm, because live bytes were near a threshold.
+    pub alarms: u64,
+    /// The limit of which most is taken, if a rule looks at limits.
+    pub limit: Option<Limit>,
+    /// What was missing when limits were searched for, in sentences.
+    pub notes: Vec<String>,
+    /// The mean bytes between two samples, while a rule looks closer.
+    pub looking_closer: Option<u64>,
+    /// What the reclaimers did, if there are any.
+    pub reclaim: Option<ReclaimStatus>,
+}
+
+/// How one rule is doing.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RuleStatus {
+    /// Its name.
+    pub name: String,
+    /// Its condition, in words, with the last reading: `live bytes rise to 2.00 GiB`.
+    pub condition: String,
+    /// The last reading, in the unit of its quantity.
+    pub value: Option<f64>,
+    /// Why the rule is not judged now, if it is not.
+    pub unread: Option<String>,
+    /// How often it has fired.
+    pub fired: u64,
+    /// When it has fired last.
+    pub last_fired: Option<SystemTime>,
+    /// Crossings that were over before the cool-down was.
+    pub suppressed_by_cool_down: u64,
+    /// Crossings after it had fired as often as it may.
+    pub suppressed_by_cap: u64,
+    /// Events for which nothing was done, because earlier ones were still being worked on.
+    pub skipped: u64,
+    /// What was done, and what failed; kinds of actions of which there was none are left out.
+    pub actions: Vec<ActionStatus>,
+}
+
+/// What came of one kind of action of a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ActionStatus {
+    /// `dump`, `report` or `callback`.
+    pub action: &'static str,
+    /// How often it was done.
+    pub done: u64,
+    /// How often it failed; for a callback: how often it panicked.
+    pub failed: u64,
+    /// What the last failure said.
+    pub last_error: Option<String>,
+}
+
+/// What reclaimers did at the process's limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReclaimStatus {
+    /// How often they were asked.
+    pub asked: u64,
+    /// What they say they have freed, in bytes.
+    pub freed_bytes: u64,
+    /// How often one panicked.
+    pub panics: u64,
+    /// What the last panic said.
+    pub last_panic: Option<String>,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = |number: u64| units::digits(number);
+        let state = if self.running { "watching" } else { "stopped" };
+        writeln!(
+            f,
+            "{state}: {} rules, looked {} times, {} of them by the alarm",
+            self.rules.len(),
+            count(self.ticks),
+            count(self.alarms)
+        )?;
+        if let Some(limit) = &self.limit {
+            writeln!(
+                f,
+                "memory limit: {limit}, {}",
+                units::share(limit.share(), 1.0)
+            )?;
+        }
+        if let Some(bytes) = self.looking_closer {
+            writeln!(
+                f,
+                "looking closer: a sample every {}",
+                units::bytes(bytes as f64)
+            )?;
+        }
+        for note in &self.notes {
+            writeln!(f, "note: {note}")?;
+        }
+        for rule in &self.rules {
+            write!(f, "{rule}")?;
+        }
+        if let Some(reclaim) = &self.reclaim {
+            writeln!(
+                f,
+                "reclaimers: asked {} times, {} freed",
+                count(reclaim.asked),
+                units::bytes(reclaim.freed_bytes as f64)
+            )?;
+            if let Some(words) = &reclaim.last_panic {
+                writeln!(
+                    f,
+                    "  panicked {} times, last: {words}",
+                    count(reclaim.panics)
+                )?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for RuleStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {}", self.name, self.condition)?;
+        if let Some(reason) = &self.unread {
+            writeln!(f, "  not judged: {reason}")?;
+        }
+        match self.last_fired {
+            None => writeln!(f, "  never fired")?,
+            Some(at) => writeln!(
+                f,
+                "  fired {} times, last at {}",
+                units::digits(self.fired),
+                units::moment(at)
+            )?,
+        }
+        for (number, why) in [
+            (
+                self.suppressed_by_cool_down,
+                "crossings were over before the cool-down",
+            ),
+            (
+                self.suppressed_by_cap,
+                "crossings came after the last firing it may have",
+            ),
+            (self.skipped, "events found the rule's thread still busy"),
+        ] {
+            if number > 0 {
+                writeln!(f, "  {} {why}", units::digits(number))?;
+            }
+        }
+        for action in &self.actions {
+            write!(
+                f,
+                "  {}: {} done",
+                action.action,
+                units::digits(action.done)
+            )?;
+            if let Some(error) = &action.last_error {
+                write!(
+                    f,
+                    ", {} failed, last: {error}",
+                    units::digits(action.failed)
+                )?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
