@@ -6,7 +6,7 @@
 //! least after the first time, twice that after the next, up to 1/64 of live bytes or 1 MiB, until the next tick. So it
 //! cannot keep the thread busy.
 //!
-//! All of this is done aside and, while nothing fires, allocates nothing.
+//! All of this is done aside and, while nothing fires, allocates nothing; but dumps are made ready anew now and then.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -30,6 +30,8 @@ use crate::worker::Worker;
 
 /// The longest sleep.
 const FOREVER: Duration = Duration::from_secs(24 * 3600);
+/// How often dumps are made ready for libraries that were loaded since: that takes a millisecond, and some memory meanwhile.
+const REFRESH: Duration = Duration::from_secs(300);
 /// The distance of the alarm after it has gone off for nothing once.
 const SHORTEST_DISTANCE: u64 = 64 << 10;
 /// What the distance may always grow to.
@@ -47,6 +49,8 @@ pub(crate) struct Watch {
     pub(crate) reclaim: Option<Reclaim>,
     /// When the next tick is due.
     pub(crate) due: Duration,
+    /// When the dumps are made ready anew.
+    pub(crate) refresh_due: Duration,
     /// How often the alarm went off for nothing since the last tick that was due.
     pub(crate) false_alarms: u32,
 }
@@ -96,11 +100,11 @@ impl Watch {
         if is_due {
             self.due = now.saturating_add(self.every);
             self.false_alarms = 0;
-            // Not on the way to a dump.
-            self.rules
-                .iter_mut()
-                .flat_map(|rule| &mut rule.dumps)
-                .for_each(Dump::refresh);
+            if now >= self.refresh_due {
+                self.refresh_due = now.saturating_add(REFRESH);
+                let dumps = self.rules.iter_mut().flat_map(|rule| &mut rule.dumps);
+                dumps.for_each(Dump::refresh);
+            }
         }
         let readout = self.readings.read(now);
         self.closer.settle(now);
@@ -131,12 +135,12 @@ impl Watch {
         rule.last.fired = Some(at);
         // First, and without anything that allocates before it.
         for dump in &mut rule.dumps {
-            match dump.write(&rule.name) {
-                Ok(()) => rule.last.dumped += 1,
-                Err(error) => {
-                    rule.last.dumps_failed += 1;
-                    rule.last.dump_error = Some(error);
-                }
+            let result = dump.write(&rule.name);
+            let is_written = matches!(result, Ok(()) | Err(DumpError::NotPruned { .. }));
+            rule.last.dumped += u64::from(is_written);
+            if let Err(error) = result {
+                rule.last.dumps_failed += 1;
+                rule.last.dump_error = Some(error);
             }
         }
         if let Some(look) = rule.look {

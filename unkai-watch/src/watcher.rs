@@ -136,6 +136,7 @@ impl Watcher {
             readings,
             reclaim,
             due: Duration::ZERO,
+            refresh_due: Duration::ZERO,
             false_alarms: 0,
         };
         let thread = thread::Builder::new()
