@@ -3,11 +3,10 @@
 use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 use std::io;
-use std::path::PathBuf;
 
 use super::rules::RulesError;
 use super::words::quoted;
-use crate::{DumpError, StartError};
+use crate::{DumpError, ReportError, StartError};
 
 /// Why settings were not applied. Nothing was changed.
 ///
@@ -19,13 +18,8 @@ pub enum EnvError {
     Invalid(Vec<Problem>),
     /// Nothing of this process allocates through `UnkaiGlobalAlloc`.
     NoProfile,
-    /// The directory for reports cannot be used.
-    Directory {
-        /// The directory.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    /// No report could be written to the directory for reports.
+    Reports(ReportError),
     /// Memory for a dump could not be reserved.
     Dump(DumpError),
     /// The watcher could not start.
@@ -99,9 +93,7 @@ impl Display for EnvError {
             Self::NoProfile => f.write_str(
                 "the settings have nothing to act on: make UnkaiGlobalAlloc the program's #[global_allocator]",
             ),
-            Self::Directory { path, source } => {
-                write!(f, "UNKAI_REPORTS: {} cannot be used: {source}", path.display())
-            }
+            Self::Reports(error) => write!(f, "UNKAI_REPORTS: {error}"),
             Self::Dump(error) => write!(f, "UNKAI_RULES: a rule cannot prepare its dump: {error}"),
             Self::Start(error) => write!(f, "the watcher does not start: {error}"),
             Self::Signal { signal, source } => {
@@ -117,7 +109,8 @@ impl Display for EnvError {
 impl Error for EnvError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Directory { source, .. } | Self::Signal { source, .. } => Some(source),
+            Self::Signal { source, .. } => Some(source),
+            Self::Reports(error) => Some(error),
             Self::Dump(error) => Some(error),
             Self::Start(error) => Some(error),
             _ => None,

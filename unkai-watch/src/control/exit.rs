@@ -1,16 +1,17 @@
 //! The report that is written when the program ends.
 
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::{io, panic, process, thread};
+use std::{process, thread};
 
 use unkai_core::{Config, aside};
 use unkai_report::Report;
 
 use super::path::ReportPath;
 use super::sys;
+use crate::contained;
+use crate::reports::write_alone;
 use crate::stamp::Stamp;
 
 /// What is to be written, and by which process: a forked child inherits both this and the function at exit.
@@ -47,47 +48,34 @@ extern "C" fn at_exit() {
     if pid != process::id() {
         return;
     }
-    let now = Stamp::next().text();
-    let path = template.fill_in(pid, &String::from_utf8_lossy(&now));
-    let written = panic::catch_unwind(|| on_a_thread(&template, path.clone()))
-        .unwrap_or_else(|_| Err(io::Error::other("it panicked")));
-    if let Err(error) = written {
+    let written = contained::run(|| on_a_thread(template));
+    if let Err(reason) = written.and_then(|written| written) {
         // If standard error is closed as well, nobody is left to be told.
-        let _ = writeln!(
-            io::stderr(),
-            "unkai: no report at exit in {}: {error}",
-            path.display()
-        );
+        let _ = writeln!(io::stderr(), "unkai: no report at exit: {reason}");
     }
 }
 
 /// Writes the report on a thread of its own: the locals of this one are gone by now, and its stack may be small.
-fn on_a_thread(template: &ReportPath, path: PathBuf) -> io::Result<()> {
-    let format = template.format;
+fn on_a_thread(template: ReportPath) -> Result<(), String> {
+    let now = Stamp::next().text();
+    let path = template.fill_in(process::id(), &String::from_utf8_lossy(&now));
+    let shown = path.display().to_string();
     let work = move || {
-        aside(|| {
-            let report = Report::new(unkai_core::process::snapshot(&Config::new()));
-            write(&path, |out| format.write(&report, out))
+        contained::run(|| {
+            aside(|| {
+                let report = Report::new(unkai_core::process::snapshot(&Config::new()));
+                write_alone(path, template.format, &report).map_err(|error| error.to_string())
+            })
         })
     };
     let thread = thread::Builder::new().name("unkai-exit".to_owned());
-    match thread.spawn(work)?.join() {
-        Ok(written) => written,
-        Err(_) => Err(io::Error::other("making the report panicked")),
+    let thread = thread.spawn(work).map_err(|error| {
+        format!("{shown} could not be written, the system has refused a thread ({error})")
+    })?;
+    match thread.join() {
+        Ok(Ok(written)) => written,
+        Ok(Err(panicked)) => Err(format!("{shown} could not be written, {panicked}")),
+        // The thread contains every panic.
+        Err(_) => Ok(()),
     }
-}
-
-/// Writes a file that only its owner may read and that is whole or not there. A link at `path` is replaced, not followed.
-fn write(path: &Path, document: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let directory = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
-    let file = tempfile::Builder::new()
-        .prefix(".unkai-")
-        .tempfile_in(directory)?;
-    let mut out = BufWriter::new(file);
-    document(&mut out)?;
-    out.into_inner()?.persist(path)?;
-    Ok(())
 }

@@ -1,7 +1,6 @@
 //! Does what settings say: first all that can fail, then the rest.
 
 use std::time::Duration;
-use std::{fs, io};
 
 use unkai_core::process;
 
@@ -47,7 +46,7 @@ fn watch(plan: &Plan) -> Result<Option<Watching>, EnvError> {
         return Ok(None);
     }
     if let Some(reports) = &plan.reports {
-        is_directory(reports)?;
+        reports.check().map_err(EnvError::Reports)?;
     }
     let windows = plan.rules.iter().filter_map(|rule| rule.measure.window());
     let mut watcher = Watcher::new().every(windows.fold(TICK, Duration::min));
@@ -77,19 +76,6 @@ fn watch(plan: &Plan) -> Result<Option<Watching>, EnvError> {
             Err(EnvError::Start(error))
         }
     }
-}
-
-fn is_directory(reports: &Reports) -> Result<(), EnvError> {
-    let path = reports.dir();
-    let source = match fs::metadata(path) {
-        Ok(found) if found.is_dir() => return Ok(()),
-        Ok(_) => io::ErrorKind::NotADirectory.into(),
-        Err(error) => error,
-    };
-    Err(EnvError::Directory {
-        path: path.to_owned(),
-        source,
-    })
 }
 
 /// The rule that was typed.

@@ -1,12 +1,14 @@
 //! What a program under control does, and what it does not.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::process::CommandExt;
+
+use unkai_watch::Format;
 
 use crate::program::LEAK_BYTES;
-use crate::run::Ended;
-use crate::run::{Running, files, names_the_leak, program, to_its_end, wait_for_files};
-use unkai_watch::Format;
+use crate::run::{Ended, Running, files, names_the_leak, program, to_its_end, wait_for_files};
 
 pub(super) const ALL: &[(&str, fn())] = &[
     (
@@ -42,6 +44,10 @@ pub(super) const ALL: &[(&str, fn())] = &[
     (
         "a_report_that_cannot_be_written_is_one_line",
         a_report_that_cannot_be_written_is_one_line,
+    ),
+    (
+        "a_disk_without_space_is_one_line_and_leaves_nothing",
+        a_disk_without_space_is_one_line_and_leaves_nothing,
     ),
     ("each_signal_writes_a_report", each_signal_writes_a_report),
     (
@@ -104,7 +110,11 @@ fn a_report_is_written_at_every_way_to_exit() {
             ended.said()
         );
         assert!(!ended.said().contains("unkai:"), "{role}: {}", ended.said());
-        assert_eq!(files(directory.path()), [path.clone()], "{role}");
+        assert_eq!(
+            files(directory.path()),
+            std::slice::from_ref(&path),
+            "{role}"
+        );
         assert!(names_the_leak(&path), "{role}");
     }
 }
@@ -206,11 +216,42 @@ fn a_report_that_cannot_be_written_is_one_line() {
         let ended = to_its_end("return", &[("UNKAI_REPORT_AT_EXIT", path)]);
         ended.is_unharmed();
         let said = ended.said();
-        assert!(
-            said.starts_with(&format!("unkai: no report at exit in {path}: {reason}")),
-            "{said}"
-        );
+        let expected =
+            format!("unkai: no report at exit: the report {path} could not be created ({reason} ");
+        assert!(said.starts_with(&expected), "{said}");
         assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}
+
+fn a_disk_without_space_is_one_line_and_leaves_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("at-exit.html");
+    let mut program = program(
+        "return",
+        &[("UNKAI_REPORT_AT_EXIT", path.to_str().unwrap())],
+    );
+    // SAFETY: what runs between fork and exec is one system call that touches no memory but its own.
+    unsafe { program.pre_exec(allow_small_files_only) };
+    let ended = Ended(program.output().unwrap());
+    ended.is_unharmed();
+    let expected = format!(
+        "unkai: no report at exit: there was no space for the report {} (",
+        path.display()
+    );
+    assert!(ended.said().starts_with(&expected), "{}", ended.said());
+    assert_eq!(ended.said().lines().count(), 1);
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+fn allow_small_files_only() -> io::Result<()> {
+    let limit = libc::rlimit {
+        rlim_cur: 10_000,
+        rlim_max: 10_000,
+    };
+    // SAFETY: reads nothing but `limit`.
+    match unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &limit) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 
@@ -300,7 +341,8 @@ fn what_the_system_refuses_leaves_nothing_applied() {
     let ended = Ended(program("return", &variables).output().unwrap());
     ended.is_unharmed();
     let expected = format!(
-        "unkai: UNKAI_REPORTS: {} cannot be used: No such file or directory (os error 2)\n",
+        "unkai: UNKAI_REPORTS: the directory for reports, {}, could not be opened (No such file or directory (os error 2)): \
+         create it, readable and writable for this process\n",
         missing.display()
     );
     assert_eq!(ended.said(), expected);
