@@ -2,13 +2,14 @@
 //! large it is.
 #![cfg(target_os = "linux")]
 
-mod support;
+#[path = "support/sites.rs"]
+mod sites;
 
 use std::alloc::System;
 use std::fs;
 use std::time::Instant;
 
-use support::sites::allocate_at;
+use sites::allocate_at;
 use unkai_core::Config;
 use unkai_global::UnkaiGlobalAlloc;
 use unkai_report::json;

@@ -27,7 +27,7 @@ struct Entry {
 impl Folder {
     /// The directory as it is, when nobody else writes to it any more.
     pub(super) fn lock(dir: &Path) -> Result<Self, ReportError> {
-        let lock = lock::Lock::of(dir)?;
+        let lock = lock::Lock::of(dir, LONGEST_WAIT)?;
         let mut folder = Self {
             dir: dir.to_owned(),
             reports: Vec::new(),
@@ -145,7 +145,7 @@ mod lock {
 
     impl Lock {
         /// Waits for the lock; `None` where there is none.
-        pub(super) fn of(dir: &Path) -> Result<Option<Self>, ReportError> {
+        pub(super) fn of(dir: &Path, longest: Duration) -> Result<Option<Self>, ReportError> {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             let file = openat(CWD, dir, flags, Mode::empty());
             let file = file.map_err(|errno| ReportError::Directory {
@@ -159,7 +159,7 @@ mod lock {
                         let _dir = File::from(file);
                         return Ok(Some(Self { _dir }));
                     }
-                    Err(Errno::WOULDBLOCK) if since.elapsed() < LONGEST_WAIT => thread::sleep(STEP),
+                    Err(Errno::WOULDBLOCK) if since.elapsed() < longest => thread::sleep(STEP),
                     Err(Errno::WOULDBLOCK) => {
                         let dir = dir.to_owned();
                         return Err(ReportError::Busy { dir });
@@ -171,13 +171,13 @@ mod lock {
         }
     }
 
-    const LONGEST_WAIT: Duration = Duration::from_secs(10);
     const STEP: Duration = Duration::from_millis(10);
 }
 
 #[cfg(not(unix))]
 mod lock {
     use std::path::Path;
+    use std::time::Duration;
 
     use super::super::error::ReportError;
 
@@ -186,11 +186,30 @@ mod lock {
     pub(super) enum Lock {}
 
     impl Lock {
-        pub(super) fn of(_: &Path) -> Result<Option<Self>, ReportError> {
+        pub(super) fn of(_: &Path, _: Duration) -> Result<Option<Self>, ReportError> {
             Ok(None)
         }
     }
 }
 
+/// For others to write their reports.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// Where there is no lock: older ones than this have lost their process.
 const LONGEST_TO_WRITE: Duration = Duration::from_secs(3600);
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::lock::Lock;
+    use super::*;
+
+    #[test]
+    fn who_waits_too_long_for_the_directory_is_told_so() {
+        let folder = tempfile::tempdir().expect("there is room");
+        let first = Lock::of(folder.path(), Duration::ZERO).expect("nobody has it");
+        let second = Lock::of(folder.path(), Duration::from_millis(30));
+        let error = second.expect_err("the first one has it");
+        assert!(matches!(error, ReportError::Busy { .. }), "{error:?}");
+        drop(first);
+        Lock::of(folder.path(), Duration::ZERO).expect("nobody has it");
+    }
+}
