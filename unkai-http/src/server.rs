@@ -2,6 +2,7 @@
 
 mod connections;
 mod error;
+mod from_env;
 mod host;
 mod serving;
 
@@ -15,6 +16,7 @@ use futures_channel::oneshot;
 use crate::endpoint::Endpoint;
 use connections::{Accepting, Connections};
 pub use error::ServeError;
+pub use from_env::from_env;
 use host::Hosts;
 pub use serving::{Counts, Serving};
 
