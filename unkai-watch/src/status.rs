@@ -70,7 +70,7 @@ pub struct ActionStatus {
 }
 
 /// What reclaimers did at the process's limit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReclaimStatus {
     /// How often they were asked.
