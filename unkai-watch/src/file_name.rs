@@ -40,11 +40,11 @@ impl Kind {
         self.stamp_of_temporary(name).is_some()
     }
 
-    /// Whether `name` is that of such a file from more than a minute ago: one that is not locked then has lost its process.
-    pub(crate) fn names_old_temporary(self, name: &[u8]) -> bool {
-        let a_minute_ago = Stamp::ago(Duration::from_secs(60)).text();
+    /// Whether `name` is that of such a file, and was made longer than `time` ago.
+    pub(crate) fn names_older_temporary(self, name: &[u8], time: Duration) -> bool {
+        let then = Stamp::ago(time).text();
         self.stamp_of_temporary(name)
-            .is_some_and(|stamp| *stamp < a_minute_ago[..])
+            .is_some_and(|stamp| *stamp < then[..])
     }
 
     fn stamp_of_temporary(self, name: &[u8]) -> Option<&[u8]> {

@@ -2,13 +2,14 @@
 //! large it is.
 #![cfg(target_os = "linux")]
 
-mod support;
+#[path = "support/sites.rs"]
+mod sites;
 
 use std::alloc::System;
 use std::fs;
 use std::time::Instant;
 
-use support::sites::allocate_at;
+use sites::allocate_at;
 use unkai_core::Config;
 use unkai_global::UnkaiGlobalAlloc;
 use unkai_report::json;
@@ -24,7 +25,7 @@ fn a_dump_of_full_tables_takes_less_than_a_few_seconds_and_40_mb() {
     let mut kept = Vec::new();
     // Near its cap a table takes fewer and fewer samples: try again until it is full.
     for path in (0..1 << 15).cycle().take(1 << 21) {
-        allocate_at(path, 40, 5000, &mut kept);
+        allocate_at(path, 62, 5000, &mut kept);
         kept.clear();
         if path == 0 && process_sites() >= SITES {
             break;

@@ -1,7 +1,10 @@
 //! A whole program: a dump allocates nothing, works where every allocation fails, and says what a report says.
 #![cfg(target_os = "linux")]
 
-mod support;
+#[path = "support/sites.rs"]
+mod sites;
+#[path = "support/strict.rs"]
+mod strict;
 
 use std::alloc::System;
 use std::fs::File;
@@ -9,8 +12,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
-use support::sites::allocate_at;
-use support::strict::Strict;
+use sites::allocate_at;
+use strict::Strict;
 use unkai_core::{Config, DurationHistogram, Snapshot, aside, process};
 use unkai_global::UnkaiGlobalAlloc;
 use unkai_report::{Report, json};

@@ -8,6 +8,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::fs::{
     AtFlags, CWD, FlockOperation, Mode, OFlags, RawDir, SeekFrom, flock, openat, renameat, seek,
@@ -134,7 +135,7 @@ impl Directory {
         let mut found = None;
         let Self { fd, listing, .. } = self;
         let _ = each_name(fd, listing, |name| {
-            if found.is_none() && Kind::Dump.names_old_temporary(name) {
+            if found.is_none() && Kind::Dump.names_older_temporary(name, LONG_AGO) {
                 found = FileName::read(name).filter(|name| is_abandoned(fd, name));
             }
         });
@@ -168,7 +169,7 @@ fn create(dir: &OwnedFd, name: &FileName) -> Result<OwnedFd, Errno> {
     openat(dir, name.as_c_str(), flags, Mode::RUSR | Mode::WUSR)
 }
 
-/// Who writes a file holds its lock, and loses it by dying. Not for a file that may not be locked yet: a new one.
+/// Who writes a file holds its lock, and loses it by dying.
 fn is_abandoned(dir: &OwnedFd, name: &FileName) -> bool {
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = openat(dir, name.as_c_str(), flags, Mode::empty());
@@ -190,3 +191,48 @@ fn each_name(
 }
 
 const LISTING_BYTES: usize = 8 << 10;
+/// Who has created a file has locked it by then.
+const LONG_AGO: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_link_in_the_place_of_the_file_is_not_followed() {
+        let folder = tempfile::tempdir().expect("there is room");
+        let (victim, nowhere) = (folder.path().join("victim"), folder.path().join("nowhere"));
+        fs::write(&victim, "precious").expect("there is room");
+        let mut directory = Directory::open(folder.path()).expect("it is a directory");
+        for target in [&victim, &nowhere] {
+            let name = FileName::new(Kind::Dump, "test", "json").temporary();
+            symlink(target, folder.path().join(name.as_str())).expect("it is new");
+            let error = directory.create(&name).expect_err("there is a link");
+            assert!(matches!(error, DumpError::Create { .. }), "{error:?}");
+        }
+        assert_eq!(fs::read(&victim).expect("it is there"), b"precious");
+        assert!(!nowhere.exists());
+    }
+
+    #[test]
+    fn what_a_dead_process_left_is_removed_and_what_a_living_one_writes_is_not() {
+        let folder = tempfile::tempdir().expect("there is room");
+        let of_pid = |pid| format!(".unkai-dump-20200101T000000.000Z-{pid}-x.json.tmp");
+        let [dead, living] = [of_pid(1), of_pid(2)].map(|name| folder.path().join(name));
+        fs::write(&dead, "[").expect("there is room");
+        let written = File::create(&living).expect("there is room");
+        flock(&written, FlockOperation::NonBlockingLockExclusive).expect("nobody has it");
+        let mut directory = Directory::open(folder.path()).expect("it is a directory");
+        let new = FileName::new(Kind::Dump, "new", "json").temporary();
+        drop(directory.create(&new).expect("there is room"));
+        directory.remove_abandoned();
+        assert!(!dead.exists() && living.exists());
+        assert!(
+            folder.path().join(new.as_str()).exists(),
+            "a minute is left for it to be locked"
+        );
+    }
+}
