@@ -10,6 +10,7 @@ use crate::closer::Closer;
 use crate::dump::DumpError;
 use crate::judge::State;
 use crate::limit::Limit;
+use crate::quantity::Unit;
 use crate::readings::{Readout, Unread};
 use crate::reclaim;
 use crate::status::{ActionStatus, RuleStatus, Status};
@@ -32,6 +33,7 @@ pub(crate) struct Shared {
 pub(crate) struct Plate {
     pub(crate) name: Arc<str>,
     pub(crate) condition: String,
+    pub(crate) unit: Option<Unit>,
     pub(crate) desk: Option<Arc<worker::Desk>>,
     /// The last error of a dump, once somebody has asked for it.
     pub(crate) dump_error: Mutex<Option<String>>,
@@ -152,6 +154,7 @@ impl Plate {
             name: self.name.to_string(),
             condition: self.condition.clone(),
             value: figures.value,
+            unit: self.unit,
             unread: figures.unread.map(|unread| unread.to_string()),
             fired: figures.state.fired,
             last_fired: figures.last_fired,

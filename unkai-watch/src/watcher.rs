@@ -179,6 +179,7 @@ impl Watched {
         Plate {
             name: Arc::clone(&self.name),
             condition: self.condition.to_string(),
+            unit: self.condition.quantity().map(Quantity::unit),
             desk: self.worker.as_ref().map(|worker| Arc::clone(worker.desk())),
             dump_error: Mutex::new(None),
         }
