@@ -7,6 +7,7 @@ mod check;
 mod closer;
 mod condition;
 mod contained;
+pub mod control;
 mod dump;
 mod error;
 mod event;

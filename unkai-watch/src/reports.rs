@@ -7,6 +7,7 @@ mod folder;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::process;
 
 use unkai_core::aside;
 use unkai_report::Report;
@@ -15,6 +16,7 @@ pub use error::ReportError;
 
 use crate::file_name::{FileName, Kind};
 use crate::format::Format;
+use crate::stamp::Stamp;
 use capped::Capped;
 use folder::Folder;
 
@@ -168,6 +170,24 @@ impl Reports {
     }
 }
 
+/// Writes `report` to the file `path` and no other, in place of what has that name: as carefully as into a directory of
+/// reports, but with no cap on its bytes, and next to files of any kind.
+pub(crate) fn write_alone(
+    path: PathBuf,
+    format: Format,
+    report: &Report,
+) -> Result<(), ReportError> {
+    let dir = path.parent().unwrap_or(Path::new(""));
+    // A name that no directory of reports knows: it may be one, and would take this for abandoned.
+    let stamp = Stamp::next().text();
+    let stamp = String::from_utf8_lossy(&stamp);
+    let temporary = dir.join(format!(".unkai-alone-{stamp}-{}.tmp", process::id()));
+    let file = Unfinished::create_as(temporary, path)?;
+    let uncapped = Reports::in_dir("").format(format).max_bytes(u64::MAX);
+    uncapped.attempt(&file, report, 0)?;
+    file.finish().map(drop)
+}
+
 /// A file that is removed again if it is not finished.
 #[derive(Debug)]
 struct Unfinished {
@@ -179,7 +199,10 @@ struct Unfinished {
 impl Unfinished {
     fn create(dir: &Path, whole: &FileName) -> Result<Self, ReportError> {
         let temporary = dir.join(whole.temporary().as_str());
-        let path = dir.join(whole.as_str());
+        Self::create_as(temporary, dir.join(whole.as_str()))
+    }
+
+    fn create_as(temporary: PathBuf, path: PathBuf) -> Result<Self, ReportError> {
         let mut options = File::options();
         // Only a new file: neither one that is there nor what a link leads to.
         options.write(true).create_new(true);
