@@ -15,7 +15,7 @@ use crate::readings::{Readout, Unread};
 use crate::reclaim;
 use crate::status::{ActionStatus, RuleStatus, Status};
 use crate::tick::Watched;
-use crate::worker::{self, Outcomes, in_words};
+use crate::worker::{self, Outcomes, Tally, in_words};
 
 /// What the watcher's thread shares with [`Watching`](crate::Watching).
 #[derive(Debug)]
@@ -121,35 +121,27 @@ impl Plate {
     fn status(&self, figures: &Figures, dump_error: Option<DumpError>) -> RuleStatus {
         let desk = self.desk.as_deref();
         let outcomes = desk.map_or_else(Outcomes::default, |desk| desk.outcomes().clone());
-        let action = |action, done, failed, last_error| ActionStatus {
-            action,
-            done,
-            failed,
-            last_error,
+        let mut actions = Vec::new();
+        let mut add = |action, tally: Tally| {
+            if tally.done > 0 || tally.failed > 0 {
+                actions.push(ActionStatus {
+                    action,
+                    done: tally.done,
+                    failed: tally.failed,
+                    last_error: tally.last_error,
+                });
+            }
         };
-        let mut last_dump_error = self
-            .dump_error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(error) = dump_error {
-            *last_dump_error = Some(in_words(error));
-        }
-        let (reports, callbacks) = (outcomes.reports, outcomes.callbacks);
-        let actions = [
-            action(
-                "dump",
-                figures.dumped,
-                figures.dumps_failed,
-                last_dump_error.clone(),
-            ),
-            action("report", reports.done, reports.failed, reports.last_error),
-            action(
-                "callback",
-                callbacks.done,
-                callbacks.failed,
-                callbacks.last_error,
-            ),
-        ];
+        let dumps = Tally {
+            done: figures.dumped,
+            failed: figures.dumps_failed,
+            last_error: self.last_dump_error(dump_error),
+        };
+        add("dump", dumps);
+        add("report", outcomes.reports);
+        #[cfg(feature = "log")]
+        add("log", outcomes.logs);
+        add("callback", outcomes.callbacks);
         RuleStatus {
             name: self.name.to_string(),
             condition: self.condition.clone(),
@@ -161,11 +153,18 @@ impl Plate {
             suppressed_by_cool_down: figures.state.suppressed_by_cool_down,
             suppressed_by_cap: figures.state.suppressed_by_cap,
             skipped: desk.map_or(0, |desk| desk.skipped.load(Ordering::Relaxed)),
-            actions: actions
-                .into_iter()
-                .filter(|action| action.done > 0 || action.failed > 0)
-                .collect(),
+            actions,
         }
+    }
+
+    /// The last error of a dump, in words; `new` is one that came since somebody asked.
+    fn last_dump_error(&self, new: Option<DumpError>) -> Option<String> {
+        let last = self.dump_error.lock();
+        let mut last = last.unwrap_or_else(PoisonError::into_inner);
+        if let Some(error) = new {
+            *last = Some(in_words(error));
+        }
+        last.clone()
     }
 }
 

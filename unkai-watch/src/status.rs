@@ -62,11 +62,11 @@ pub struct RuleStatus {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ActionStatus {
-    /// `dump`, `report` or `callback`.
+    /// `dump`, `report`, `log` or `callback`.
     pub action: &'static str,
     /// How often it was done.
     pub done: u64,
-    /// How often it failed; for a callback: how often it panicked.
+    /// How often it failed; for a callback or a logger: how often it panicked.
     pub failed: u64,
     /// What the last failure said.
     pub last_error: Option<String>,

@@ -36,6 +36,8 @@ pub(crate) struct Desk {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outcomes {
     pub(crate) reports: Tally,
+    #[cfg(feature = "log")]
+    pub(crate) logs: Tally,
     pub(crate) callbacks: Tally,
 }
 
@@ -128,7 +130,7 @@ impl Desk {
             Action::Log => {
                 // A logger is the program's code.
                 let logged = contained::run(|| log::warn!(target: "unkai", "{event}"));
-                aside(|| self.outcomes().callbacks.note_failure(logged));
+                aside(|| self.outcomes().logs.note(logged));
             }
             Action::Call(callback) => {
                 let returned = contained::run(|| callback(event));
@@ -140,16 +142,12 @@ impl Desk {
 
 impl Tally {
     fn note(&mut self, result: Result<(), String>) {
-        if result.is_ok() {
-            self.done += 1;
-        }
-        self.note_failure(result);
-    }
-
-    fn note_failure(&mut self, result: Result<(), String>) {
-        if let Err(words) = result {
-            self.failed += 1;
-            self.last_error = Some(words);
+        match result {
+            Ok(()) => self.done += 1,
+            Err(words) => {
+                self.failed += 1;
+                self.last_error = Some(words);
+            }
         }
     }
 }
