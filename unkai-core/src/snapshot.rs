@@ -30,7 +30,8 @@ pub struct Snapshot {
     /// Bytes of the process in physical memory (its RSS), program, allocator and unkai together; `None` where the system
     /// does not say. A difference keeps the later snapshot's.
     pub resident_bytes: Option<u64>,
-    /// The limit of the process, and how it stands to it; `None` without a limit. A difference keeps the later snapshot's.
+    /// The limit of the process, and how it stands to it; `None` without a limit. A difference has the later snapshot's, and
+    /// the requests that were refused in between.
     pub limit: Option<LimitStatus>,
     /// How samples were chosen when the snapshot was taken.
     pub sampling: SamplingStatus,
@@ -89,6 +90,15 @@ impl LimitStatus {
     /// Bytes by which the limit is exceeded. More than zero where requests are granted, or after the limit was lowered.
     pub fn over_bytes(&self) -> u64 {
         self.live_bytes.saturating_sub(self.limit_bytes)
+    }
+
+    /// As now, but with the requests that were refused since `earlier`.
+    fn since(self, earlier: Option<&Self>) -> Self {
+        let before = earlier.map_or(0, |earlier| earlier.refused_requests);
+        Self {
+            refused_requests: self.refused_requests.saturating_sub(before),
+            ..self
+        }
     }
 
     /// Live bytes as a share of the limit: 1.0 is all of it.
@@ -437,7 +447,7 @@ impl Snapshot {
             uptime: self.uptime,
             window: Some(self.uptime.saturating_sub(earlier.uptime)),
             totals: self.totals.since(&earlier.totals),
-            limit: self.limit,
+            limit: self.limit.map(|limit| limit.since(earlier.limit.as_ref())),
             resident_bytes: self.resident_bytes,
             sampling: self.sampling,
             unwinding: self.unwinding,

@@ -40,7 +40,8 @@
 //! ```
 //!
 //! Names cost: [`Report::new`] reads the debug information of the program, which on a large binary takes seconds and,
-//! until it returns, up to [the 256 MiB that are its limit](ResolveLimits). [`Report::without_names`] costs nothing and
+//! until it returns, up to [the 256 MiB that are its limit](ResolveLimits). Who makes many reports keeps names in a
+//! [`NameCache`]. [`Report::without_names`] costs nothing and
 //! keeps addresses, which can be named afterwards, on any machine: by `offline` (feature `offline`) or by tools.
 //!
 //! This crate never touches the profiler's live state: a report is made from a copy, and stays as it was made. What making
@@ -52,6 +53,7 @@ mod brackets;
 #[cfg(feature = "prometheus")]
 mod metrics;
 mod modules;
+mod name_cache;
 mod names;
 #[cfg(feature = "json")]
 mod numbered;
@@ -91,6 +93,7 @@ pub mod text;
 pub mod units;
 
 pub use modules::{Module, Modules};
+pub use name_cache::NameCache;
 pub use report::{Frame, Report};
 pub use resolve::{ResolveCost, ResolveLimit, ResolveLimits};
 pub use stacks::readable_stacks;

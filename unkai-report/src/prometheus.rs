@@ -16,6 +16,8 @@
 //! | `unkai_freed_bytes_total`, `unkai_frees_total` | counter | everything ever freed |
 //! | `unkai_refused_requests_total` | counter | requests that the allocator refused, as far as they were checked |
 //! | `unkai_resident_bytes` | gauge | physical memory of the process: program, allocator and unkai; where the system says |
+//! | `unkai_limit_bytes` | gauge | the limit of live bytes of the process; if there is one |
+//! | `unkai_limit_refused_requests_total` | counter | requests that were refused because they would have exceeded it; if that is what the limit does |
 //! | `unkai_uptime_seconds` | gauge | time since the first allocation; falls when the program is started anew |
 //! | `unkai_sampling_active` | gauge | 1 while blocks are sampled, 0 if sampling is off or paused |
 //! | `unkai_sampling_interval_bytes` | gauge | mean bytes between samples, if they are chosen by bytes |
@@ -40,7 +42,7 @@
 //!
 //! The number of series is bounded, for each costs memory in Prometheus: the gauges are of the sites with the most
 //! live bytes, the counters of those with the most allocated bytes; at most [`Options::top_sites`] of each, 20 unless
-//! told otherwise. With the default there are at most 103 series of sites, and 38 others.
+//! told otherwise. With the default there are at most 103 series of sites, and 40 others.
 //!
 //! * All other sites are one more series of the gauges, `function="(other sites)"`. So the sum over all series is the
 //!   estimate of the whole program.
@@ -60,11 +62,11 @@
 //! | mean size of what is allocated | `rate(unkai_allocated_bytes_total[5m]) / rate(unkai_allocations_total[5m])` |
 //! | alert: a profile has gaps | `sum without (cause) (increase(unkai_losses_total[15m])) > 0` |
 //! | alert: a table fills up | `unkai_table_entries / unkai_table_capacity > 0.75` |
+//! | alert: the process is nearly at its limit | `unkai_live_bytes / unkai_limit_bytes > 0.9` |
 //! | alert: a scope is nearly full | `unkai_scope_used_bytes / unkai_scope_limit_bytes > 0.9` |
 
 mod collector;
 mod heap;
-mod names;
 mod top;
 
 use std::io;

@@ -1,6 +1,7 @@
 //! A snapshot with names: what every output format is made from.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use unkai_core::{Site, Snapshot, aside};
 
@@ -25,7 +26,8 @@ use crate::value::Value;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
     snapshot: Snapshot,
-    symbols: Symbols,
+    /// Shared with all reports that one cache of names has named.
+    symbols: Arc<Symbols>,
     modules: Modules,
 }
 
@@ -86,6 +88,10 @@ impl Report {
     /// Joins a snapshot with names from any source. Addresses that `symbols` does not know are shown as numbers. No
     /// module is known.
     pub fn from_parts(snapshot: Snapshot, symbols: Symbols) -> Self {
+        Self::of_shared(snapshot, Arc::new(symbols))
+    }
+
+    pub(crate) fn of_shared(snapshot: Snapshot, symbols: Arc<Symbols>) -> Self {
         Self {
             snapshot,
             symbols,
@@ -112,7 +118,7 @@ impl Report {
 
     #[cfg(feature = "offline")]
     pub(crate) fn symbols_mut(&mut self) -> &mut Symbols {
-        &mut self.symbols
+        Arc::make_mut(&mut self.symbols)
     }
 
     /// The executable and the libraries that were loaded.
@@ -135,7 +141,7 @@ impl Report {
 
     /// Gives the numbers and the names back.
     pub fn into_parts(self) -> (Snapshot, Symbols) {
-        (self.snapshot, self.symbols)
+        (self.snapshot, Arc::unwrap_or_clone(self.symbols))
     }
 
     /// The whole call stack of `site`, innermost frame first, with inlined functions.
@@ -172,7 +178,7 @@ impl<'a> Frame<'a> {
 }
 
 /// The addresses of all stacks, those of the sites first that stand highest in tables of bytes.
-fn by_importance(snapshot: &Snapshot) -> impl Iterator<Item = u64> {
+pub(crate) fn by_importance(snapshot: &Snapshot) -> impl Iterator<Item = u64> {
     let values = [Value::LiveBytes, Value::AllocatedBytes, Value::PeakBytes];
     let share = |value: Value| {
         let all: f64 = snapshot.sites.iter().map(|site| value.of(site).abs()).sum();

@@ -94,18 +94,18 @@ pub enum ResolveLimit {
     Time(Duration),
 }
 
-/// Names `return_addresses` from this process, the first ones first, and forgets what the resolver has parsed.
-pub(crate) fn resolve(
-    return_addresses: impl IntoIterator<Item = u64>,
-    limits: &ResolveLimits,
-) -> Symbols {
+/// Names `addresses` from this process, the first ones first, and forgets what the resolver has parsed.
+///
+/// `addresses` are return addresses; each is there once afterwards. Beside the names, it returns how many of them were
+/// looked up: the first ones.
+pub(crate) fn resolve(addresses: &mut Vec<u64>, limits: &ResolveLimits) -> (Symbols, usize) {
     let mut memory = AnonymousMemory::open();
     let mut resolver = Resolver {
         look_up: &mut functions_in_this_process,
         forget: &mut backtrace::clear_symbol_cache,
         memory: &mut || memory.as_mut()?.bytes(),
     };
-    resolver.resolve(return_addresses, limits)
+    resolver.resolve(addresses, limits)
 }
 
 /// Where names come from, how it forgets, and how much memory the process has; tests have their own.
@@ -116,17 +116,10 @@ struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    fn resolve(
-        &mut self,
-        return_addresses: impl IntoIterator<Item = u64>,
-        limits: &ResolveLimits,
-    ) -> Symbols {
+    fn resolve(&mut self, addresses: &mut Vec<u64>, limits: &ResolveLimits) -> (Symbols, usize) {
         let start = Instant::now();
         let mut seen = HashSet::new();
-        let mut addresses: Vec<u64> = return_addresses
-            .into_iter()
-            .filter(|address| seen.insert(*address))
-            .collect();
+        addresses.retain(|address| seen.insert(*address));
         // Within a batch in order, so that a module's addresses follow each other: the resolver keeps few modules.
         for batch in addresses.chunks_mut(BATCH) {
             batch.sort_unstable();
@@ -135,12 +128,14 @@ impl Resolver<'_> {
         let mut growth = Growth::since((self.memory)(), limits.memory_bytes);
         let mut stopped_by = None;
         let mut since_forgotten = 0_u32;
-        for &address in &addresses {
+        let mut looked_up = 0;
+        for &address in &*addresses {
             if start.elapsed() >= limits.time {
                 stopped_by = Some(ResolveLimit::Time(limits.time));
                 break;
             }
             symbols.insert(address, &(self.look_up)(address.saturating_sub(1)));
+            looked_up += 1;
             since_forgotten += 1;
             match growth.after(since_forgotten, (self.memory)()) {
                 Next::GoOn => {}
@@ -162,7 +157,7 @@ impl Resolver<'_> {
             memory_bytes: growth.most,
             stopped_by,
         });
-        symbols
+        (symbols, looked_up)
     }
 }
 
@@ -293,7 +288,9 @@ mod tests {
             memory: &mut || Some(memory.get()),
         };
         let limits = ResolveLimits::new().memory_bytes(limit);
-        let symbols = resolver.resolve(1..=addresses, &limits);
+        let mut addresses = (1..=addresses).collect();
+        let (symbols, looked_up) = resolver.resolve(&mut addresses, &limits);
+        assert_eq!(looked_up as u64, cost(&symbols).named);
         (symbols, forgotten.get(), most.get())
     }
 
@@ -347,7 +344,9 @@ mod tests {
             memory: &mut || None,
         };
         let limits = ResolveLimits::new().time(Duration::ZERO);
-        let cost = cost(&resolver.resolve([1, 2, 1], &limits));
+        let (symbols, looked_up) = resolver.resolve(&mut vec![1, 2, 1], &limits);
+        let cost = cost(&symbols);
+        assert_eq!(looked_up, 0);
         assert_eq!(
             (cost.addresses, cost.named, cost.memory_bytes),
             (2, 0, None)
@@ -368,7 +367,9 @@ mod tests {
         };
         let batch = BATCH as u64;
         let addresses = (1..=batch).rev().map(|number| 10_000 + number);
-        resolver.resolve(addresses.chain([7, 9, 7, 5]), &ResolveLimits::new());
+        let mut addresses = addresses.chain([7, 9, 7, 5]).collect();
+        let (_, looked_up) = resolver.resolve(&mut addresses, &ResolveLimits::new());
+        assert_eq!(looked_up, BATCH + 3);
         assert!(asked[..BATCH].is_sorted());
         assert_eq!(asked[BATCH..], [4, 6, 8]);
     }

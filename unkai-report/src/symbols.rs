@@ -129,7 +129,10 @@ impl Symbols {
         return_addresses: impl IntoIterator<Item = u64>,
         limits: &ResolveLimits,
     ) -> Self {
-        aside(|| resolve::resolve(return_addresses, limits))
+        aside(|| {
+            let mut addresses = return_addresses.into_iter().collect();
+            resolve::resolve(&mut addresses, limits).0
+        })
     }
 
     /// Names `return_addresses` by `look_up`, which is called once for each distinct one, in ascending order.

@@ -75,6 +75,8 @@ pub(crate) struct Last {
     pub(crate) value: Option<f64>,
     pub(crate) unread: Option<Unread>,
     pub(crate) fired: Option<SystemTime>,
+    /// When it fired, until its thread is told.
+    pub(crate) untold: Option<SystemTime>,
     pub(crate) dumped: u64,
     pub(crate) dumps_failed: u64,
     /// The last error, until the board has it: not as text, for that would allocate when memory may be gone.
@@ -84,7 +86,8 @@ pub(crate) struct Last {
 impl Watch {
     /// Watches until it is told to stop.
     pub(crate) fn run(mut self) {
-        let mut wake = Wake::default();
+        // Whatever woke the watcher before this one.
+        let mut wake = process::wait(Duration::ZERO);
         // Acquire: pairs with the Release in `Watching::stop`.
         while !self.shared.stop.load(Ordering::Acquire) {
             let rest = aside(|| self.tick(wake));
@@ -126,6 +129,10 @@ impl Watch {
         self.shared
             .board()
             .note(wake, &readout, &self.closer, &mut self.rules);
+        if fired {
+            // Now, so that a callback that asks for the status finds its own event there.
+            self.tell(&readout);
+        }
         self.rest()
     }
 
@@ -133,6 +140,7 @@ impl Watch {
         let rule = &mut self.rules[index];
         let at = SystemTime::now();
         rule.last.fired = Some(at);
+        rule.last.untold = Some(at);
         // First, and without anything that allocates before it.
         for dump in &mut rule.dumps {
             let result = dump.write(&rule.name);
@@ -146,8 +154,16 @@ impl Watch {
         if let Some(look) = rule.look {
             self.closer.begin(index, look, readout.now);
         }
-        if let Some(worker) = &rule.worker {
-            worker.tell(rule.event(readout, at));
+    }
+
+    /// Hands the events of this tick to the threads of their rules.
+    fn tell(&mut self, readout: &Readout) {
+        for rule in &mut self.rules {
+            if let Some(at) = rule.last.untold.take()
+                && let Some(worker) = &rule.worker
+            {
+                worker.tell(rule.event(readout, at));
+            }
         }
     }
 

@@ -206,7 +206,8 @@ impl Only {
     fn claim() -> Option<Self> {
         let order = Ordering::AcqRel;
         let claimed = RUNNING.compare_exchange(false, true, order, Ordering::Relaxed);
-        claimed.is_ok().then_some(Self)
+        // Not `then_some`: one that is not claimed must not be dropped.
+        claimed.is_ok().then(|| Self)
     }
 }
 

@@ -13,7 +13,8 @@ use super::stacks::{Builder, Stacks, Strings};
 use crate::leaks::{self, Suspect};
 use crate::report::Report;
 use crate::sites::{SiteGroup, groups};
-use crate::units::{bytes, digits, duration, moment, plural, signed_digits};
+use crate::units::{bytes, digits, duration, moment, signed_digits};
+use crate::words::limit;
 use crate::words::losses::explanation;
 use crate::words::sampling;
 use crate::words::warnings::warnings;
@@ -56,8 +57,8 @@ struct Totals {
     peak_digits: String,
     /// How far from the true peak it may lie, in words.
     peak_error: Option<String>,
-    /// Requests that the allocator refused, in words.
-    refused: Option<String>,
+    /// Requests that were refused, and by whom.
+    refused: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -193,10 +194,7 @@ impl Totals {
                 0 => None,
                 error => Some(bytes(error as f64)),
             },
-            refused: match totals.refused_requests {
-                0 => None,
-                refused => Some(plural(refused, "request")),
-            },
+            refused: limit::refusals(snapshot),
         }
     }
 }

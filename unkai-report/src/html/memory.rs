@@ -4,6 +4,7 @@ use serde::Serialize;
 use unkai_core::Snapshot;
 
 use crate::units::bytes;
+use crate::words;
 
 /// The parts of the resident bytes, and a sentence on them.
 #[derive(Serialize)]
@@ -55,8 +56,15 @@ impl Memory {
                 }
             }
         };
+        let limit = snapshot.limit.map_or_else(String::new, |limit| {
+            let state = words::limit::state(&limit);
+            format!(
+                "Its limit is {} of live bytes: {state}. ",
+                text(limit.limit_bytes)
+            )
+        });
         memory.sentence = format!(
-            "{process} unkai itself uses {}: {} in tables beside the program's heap, and {} for unwinding, which is among \
+            "{process} {limit}unkai itself uses {}: {} in tables beside the program's heap, and {} for unwinding, which is among \
              the live blocks.",
             text(used),
             text(tables),

@@ -21,6 +21,7 @@ pub(super) fn to_document(report: &Report) -> io::Result<Document> {
         window: snapshot.window.map(status::span),
         totals: status::totals(&snapshot.totals),
         resident_bytes: snapshot.resident_bytes,
+        limit: snapshot.limit.map(status::limit),
         sampling: status::sampling(&snapshot.sampling)?,
         unwinding: status::unwinding(&snapshot.unwinding)?,
         losses: status::losses(&snapshot.losses)?,
@@ -42,6 +43,7 @@ pub(super) fn from_document(document: &Document) -> Result<Report, ReadError> {
         .transpose()?;
     snapshot.totals = status::read_totals(&document.totals);
     snapshot.resident_bytes = document.resident_bytes;
+    snapshot.limit = document.limit.as_ref().map(status::read_limit);
     status::read_sampling(&document.sampling, &mut snapshot.sampling);
     status::read_unwinding(&document.unwinding, &mut snapshot.unwinding);
     snapshot.losses = status::read_losses(&document.losses)?;

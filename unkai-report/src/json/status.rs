@@ -8,8 +8,8 @@ use unkai_core::{self as core, Cause, Losses};
 
 use super::error::ReadError;
 use super::wire::{
-    Amount, CrowdedTable, Mode, Moment, OwnMemory, Sampling, Span, TableUse, Totals, Unwinder,
-    Unwinding, Widened,
+    Amount, CrowdedTable, LimitStatus, Mode, Moment, OwnMemory, Sampling, Span, TableUse, Totals,
+    Unwinder, Unwinding, Widened,
 };
 use crate::words::losses::name;
 
@@ -87,6 +87,24 @@ pub(super) fn read_totals(totals: &Totals) -> core::Totals {
     read.peak_error_bytes = totals.peak_error_bytes;
     read.refused_requests = totals.refused_requests;
     read
+}
+
+pub(super) fn limit(limit: core::LimitStatus) -> LimitStatus {
+    LimitStatus {
+        limit_bytes: limit.limit_bytes,
+        live_bytes: limit.live_bytes,
+        refuses: limit.refuses,
+        refused_requests: limit.refused_requests,
+    }
+}
+
+pub(super) fn read_limit(limit: &LimitStatus) -> core::LimitStatus {
+    core::LimitStatus {
+        limit_bytes: limit.limit_bytes,
+        live_bytes: limit.live_bytes,
+        refuses: limit.refuses,
+        refused_requests: limit.refused_requests,
+    }
 }
 
 pub(super) fn sampling(sampling: &core::SamplingStatus) -> io::Result<Sampling> {

@@ -70,6 +70,7 @@ impl Stream {
             window: survey.window.map(status::span),
             totals: status::totals(&survey.totals),
             resident_bytes: survey.resident_bytes,
+            limit: survey.limit.map(status::limit),
             sampling: status::sampling(&survey.sampling)?,
             unwinding: status::unwinding(&survey.unwinding)?,
             losses: NamedLosses::of(&survey.losses)?,

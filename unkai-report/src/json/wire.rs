@@ -25,6 +25,9 @@ pub(super) struct Document<
     /// Missing if the system does not say, and in documents from before it was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) resident_bytes: Option<u64>,
+    /// Missing without a limit, and in documents from before there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) limit: Option<LimitStatus>,
     pub(super) sampling: Sampling,
     pub(super) unwinding: Unwinding,
     pub(super) losses: Losses,
@@ -59,6 +62,14 @@ pub(super) struct Totals {
     pub(super) freed: Amount,
     pub(super) peak_live_bytes: u64,
     pub(super) peak_error_bytes: u64,
+    pub(super) refused_requests: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct LimitStatus {
+    pub(super) limit_bytes: u64,
+    pub(super) live_bytes: u64,
+    pub(super) refuses: bool,
     pub(super) refused_requests: u64,
 }
 

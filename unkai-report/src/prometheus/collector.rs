@@ -1,6 +1,6 @@
 //! A heap profile in a registry of the program's own.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 use std::{fmt, mem};
 
 use prometheus_client::collector::Collector;
@@ -9,8 +9,8 @@ use unkai_core::{Snapshot, aside};
 
 use super::Options;
 use super::heap::Heap;
-use super::names::Names;
 use super::top::Top;
+use crate::name_cache::NameCache;
 use crate::report::Report;
 use crate::symbols::SourceFunction;
 
@@ -27,9 +27,8 @@ use crate::symbols::SourceFunction;
 /// a scrape with new addresses takes seconds and, until it is done, hundreds of MB, as
 /// [`Symbols::resolve`](crate::Symbols::resolve) says; Prometheus waits for 10 seconds unless told otherwise. After
 /// that, no address is looked up until 19 times as long has passed, so it is a twentieth of the time at most. What is
-/// new in between is part of `(other sites)`; then the counter of its site rises by all that it has allocated. Kept are the names of all addresses of the profile: a few dozen bytes
-/// each, of which there are no more than [`Config::max_stack_nodes`](unkai_core::Config::max_stack_nodes), and each
-/// function's name once. With [`top_sites(0)`](Options::top_sites) there are no names, and none of these costs.
+/// new in between is part of `(other sites)`; then the counter of its site rises by all that it has allocated. [`NameCache`]
+/// says what is kept. With [`top_sites(0)`](Options::top_sites) there are no names, and none of these costs.
 ///
 /// ```
 /// use std::time::SystemTime;
@@ -56,7 +55,7 @@ use crate::symbols::SourceFunction;
 pub struct HeapCollector {
     source: Box<dyn Fn() -> Snapshot + Send + Sync>,
     options: Options,
-    names: Mutex<Names>,
+    names: Arc<NameCache>,
 }
 
 impl HeapCollector {
@@ -65,7 +64,7 @@ impl HeapCollector {
         Self {
             source: Box::new(source),
             options,
-            names: Mutex::default(),
+            names: Arc::default(),
         }
     }
 
@@ -76,7 +75,27 @@ impl HeapCollector {
         mut self,
         look_up: impl FnMut(u64) -> Vec<SourceFunction> + Send + 'static,
     ) -> Self {
-        self.names = Mutex::new(Names::by(Box::new(look_up)));
+        self.names = Arc::new(NameCache::by(look_up));
+        self
+    }
+
+    /// Shares names with others that make reports of this process. While another thread looks up, a scrape does with what
+    /// is known, and does not wait.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::SystemTime;
+    /// use unkai_core::Snapshot;
+    /// use unkai_report::NameCache;
+    /// use unkai_report::prometheus::{HeapCollector, Options};
+    ///
+    /// let names = Arc::new(NameCache::new());
+    /// let source = || Snapshot::empty(SystemTime::now());
+    /// let collector = HeapCollector::new(source, Options::new()).shared_names(Arc::clone(&names));
+    /// ```
+    #[must_use]
+    pub fn shared_names(mut self, names: Arc<NameCache>) -> Self {
+        self.names = names;
         self
     }
 
@@ -85,19 +104,16 @@ impl HeapCollector {
         if top_sites == 0 {
             return Heap::new(&snapshot, Top::default());
         }
-        // A scrape that panicked has left at most fewer names behind.
-        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        names.learn(&snapshot);
+        self.names.learn_without_waiting(&snapshot);
+        let known = self.names.known();
         let (named, unnamed) = mem::take(&mut snapshot.sites)
             .into_iter()
-            .partition(|site| names.know(site));
+            .partition(|site| known.has(site));
         snapshot.sites = named;
         let unnamed: Vec<_> = unnamed;
-        let report = Report::from_parts(snapshot, mem::take(names.symbols()));
+        let report = Report::of_shared(snapshot, Arc::clone(known.symbols()));
         let top = Top::of(&report, &unnamed, top_sites);
-        let (snapshot, symbols) = report.into_parts();
-        *names.symbols() = symbols;
-        Heap::new(&snapshot, top)
+        Heap::new(report.snapshot(), top)
     }
 }
 

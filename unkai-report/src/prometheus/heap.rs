@@ -5,7 +5,9 @@ use std::fmt;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::registry::Unit;
-use unkai_core::{Losses, OwnMemory, Sampling, SamplingStatus, Snapshot, TableUse, Totals};
+use unkai_core::{
+    LimitStatus, Losses, OwnMemory, Sampling, SamplingStatus, Snapshot, TableUse, Totals,
+};
 
 use super::top::Top;
 use crate::metrics::{Metric, Number};
@@ -26,6 +28,7 @@ pub(super) struct Heap {
 struct Status {
     totals: Totals,
     resident_bytes: Option<u64>,
+    limit: Option<LimitStatus>,
     uptime_seconds: f64,
     sampling: SamplingStatus,
 }
@@ -39,6 +42,7 @@ impl Heap {
         let status = Status {
             totals: snapshot.totals,
             resident_bytes: snapshot.resident_bytes,
+            limit: snapshot.limit,
             uptime_seconds: snapshot.uptime.as_secs_f64(),
             sampling: snapshot.sampling,
         };
@@ -87,7 +91,7 @@ fn labelled<'t>(
     ([("table", table)], figures)
 }
 
-const STATUS: [Metric<Status>; 15] = [
+const STATUS: [Metric<Status>; 17] = [
     Metric::gauge(
         "unkai_live",
         Some(Unit::Bytes),
@@ -144,6 +148,21 @@ const STATUS: [Metric<Status>; 15] = [
         Some(Unit::Bytes),
         "Physical memory of the process: program, allocator and profiler.",
         |status| status.resident_bytes.map(Number::Whole),
+    ),
+    Metric::gauge(
+        "unkai_limit",
+        Some(Unit::Bytes),
+        "Limit of live bytes of the process.",
+        |status| status.limit.map(|limit| Number::Whole(limit.limit_bytes)),
+    ),
+    Metric::counter(
+        "unkai_limit_refused_requests",
+        None,
+        "Requests that were refused because they would have exceeded the limit.",
+        |status| {
+            let limit = status.limit.filter(|limit| limit.refuses);
+            limit.map(|limit| Number::Whole(limit.refused_requests))
+        },
     ),
     Metric::gauge(
         "unkai_uptime",

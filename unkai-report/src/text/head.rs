@@ -6,8 +6,8 @@ use super::Options;
 use super::layout::{heading, painted_paragraph};
 use super::paint::Ink;
 use crate::report::Report;
-use crate::units::{bytes, count, digits, duration, growth, moment, plural, signed_digits};
-use crate::words::warnings::warnings;
+use crate::units::{bytes, count, digits, duration, growth, moment, signed_digits};
+use crate::words::{self, warnings::warnings};
 
 /// The title, and what a reader must know before the numbers.
 pub(super) fn write(
@@ -121,9 +121,17 @@ pub(super) fn write_totals(
             "resident", "whole process"
         )?;
     }
-    if totals.refused_requests > 0 {
-        let refused = plural(totals.refused_requests, "request");
-        writeln!(out, "  {refused} refused by the allocator")?;
+    if let Some(limit) = snapshot.limit {
+        let (human, exact) = (bytes(limit.limit_bytes as f64), digits(limit.limit_bytes));
+        let state = words::limit::state(&limit);
+        writeln!(
+            out,
+            "  {:<12}{human:>12} {state:<18}   ({exact} B)",
+            "limit"
+        )?;
+    }
+    for refusal in words::limit::refusals(snapshot) {
+        writeln!(out, "  {refusal}")?;
     }
     Ok(())
 }

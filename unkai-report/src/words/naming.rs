@@ -34,3 +34,18 @@ pub(crate) fn stopped(report: &Report, unnamed: usize, addresses: usize) -> Opti
          docs/symbols.md says how to name them afterwards."
     ))
 }
+
+/// What a reader must know if some of the `unnamed` addresses were not looked up, though no limit was reached: a cache of
+/// names rests for a while after it has looked up.
+pub(crate) fn not_yet(report: &Report, unnamed: usize, addresses: usize) -> Option<String> {
+    let cost = report.symbols().cost()?;
+    // Those that were looked up and have no name are not new.
+    let new = (unnamed as u64).saturating_sub(cost.addresses.saturating_sub(cost.named));
+    (new > 0).then(|| {
+        let (new, addresses) = (digits(new), digits(addresses as u64));
+        format!(
+            "{new} of {addresses} addresses are new and have no name yet: looking up rests, so that it takes little of \
+             the program's time."
+        )
+    })
+}

@@ -59,6 +59,8 @@ fn names(report: &Report, warnings: &mut Vec<String>) {
     }
     if let Some(stopped) = naming::stopped(report, unnamed, addresses.len()) {
         warnings.push(stopped);
+    } else if let Some(new) = naming::not_yet(report, unnamed, addresses.len()) {
+        warnings.push(new);
     } else if unnamed == addresses.len() {
         warnings.push(
             "No function has a name, addresses are shown: the report was made without names, or the program is \

@@ -5,8 +5,8 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use unkai_core::{
-    Cause, CrowdedTable, DurationHistogram, Estimate, Sampling, Site, Snapshot, TableUse,
-    UnwinderKind, Widened,
+    Cause, CrowdedTable, DurationHistogram, Estimate, LimitStatus, Sampling, Site, Snapshot,
+    TableUse, UnwinderKind, Widened,
 };
 use unkai_report::{Module, Modules, Report, SourceFunction, Symbols};
 
@@ -215,6 +215,12 @@ pub(crate) fn troubled() -> Report {
     snapshot.totals.freed.blocks = 12_000;
     snapshot.totals.peak_live_bytes = 18_000_000;
     snapshot.totals.refused_requests = 2;
+    snapshot.limit = Some(LimitStatus {
+        limit_bytes: 16_000_000,
+        live_bytes: 18_000_000,
+        refuses: true,
+        refused_requests: 1,
+    });
     for (count, cause) in (1..).zip(Cause::ALL) {
         snapshot.losses.set(cause, count * 111);
     }
