@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -50,8 +50,8 @@ pub struct Watching {
     thread: JoinHandle<()>,
 }
 
-/// Whether a watcher runs: the process has one alarm.
-static RUNNING: AtomicBool = AtomicBool::new(false);
+/// The process whose watcher runs, which has one alarm; 0 for none. A forked child inherits this, but no watcher.
+static RUNNING: AtomicU32 = AtomicU32::new(0);
 
 /// The right to be the process's watcher; given back when it is dropped.
 struct Only;
@@ -211,8 +211,13 @@ impl Watching {
 
 impl Only {
     fn claim() -> Option<Self> {
+        let own = std::process::id();
+        let others = RUNNING.load(Ordering::Relaxed);
+        if others == own {
+            return None;
+        }
         let order = Ordering::AcqRel;
-        let claimed = RUNNING.compare_exchange(false, true, order, Ordering::Relaxed);
+        let claimed = RUNNING.compare_exchange(others, own, order, Ordering::Relaxed);
         // Not `then_some`: one that is not claimed must not be dropped.
         claimed.is_ok().then(|| Self)
     }
@@ -220,7 +225,7 @@ impl Only {
 
 impl Drop for Only {
     fn drop(&mut self) {
-        RUNNING.store(false, Ordering::Release);
+        RUNNING.store(0, Ordering::Release);
     }
 }
 

@@ -7,26 +7,27 @@ use unkai_core::MAX_INTERVAL;
 
 use super::words::list;
 
-/// Units of a size, largest first, with their bytes. Those that are powers of 1024 come before the others of their size.
+/// Units of a size, with their bytes; sizes are shown in the first [`SHOWN_SIZES`].
 const SIZES: [(&str, u64); 9] = [
-    ("TiB", 1 << 40),
-    ("GiB", 1 << 30),
-    ("MiB", 1 << 20),
-    ("KiB", 1 << 10),
     ("B", 1),
-    ("TB", 1_000_000_000_000),
-    ("GB", 1_000_000_000),
-    ("MB", 1_000_000),
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("TiB", 1 << 40),
     ("kB", 1_000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+    ("TB", 1_000_000_000_000),
 ];
+const SHOWN_SIZES: usize = 5;
 
-/// Units of a time, largest first, with their milliseconds.
+/// Units of a time, with their milliseconds.
 const TIMES: [(&str, u64); 5] = [
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1_000),
     ("ms", 1),
+    ("s", 1_000),
+    ("m", 60_000),
+    ("h", 3_600_000),
+    ("d", 86_400_000),
 ];
 
 /// Longest time: a hundred years, so that every sum with a clock fits.
@@ -125,17 +126,19 @@ pub(super) fn percent(text: &str, most: u16) -> Result<f64, AmountError> {
 
 /// A number of bytes with the largest unit in which it is whole: read back, it is the same.
 pub(super) fn show_bytes(bytes: u64) -> String {
-    let fits = |&&(_, factor): &&(&str, u64)| bytes.is_multiple_of(factor);
-    let (unit, factor) = SIZES.iter().find(fits).unwrap_or(&("B", 1));
-    format!("{}{unit}", bytes / factor)
+    show(bytes, &SIZES[..SHOWN_SIZES])
 }
 
 /// A time with the largest unit in which it is whole.
 pub(super) fn show_time(time: Duration) -> String {
-    let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    let fits = |&&(_, factor): &&(&str, u64)| ms.is_multiple_of(factor);
-    let (unit, factor) = TIMES.iter().find(fits).unwrap_or(&("ms", 1));
-    format!("{}{unit}", ms / factor)
+    show(u64::try_from(time.as_millis()).unwrap_or(u64::MAX), &TIMES)
+}
+
+fn show(number: u64, units: &[(&str, u64)]) -> String {
+    let fits = |&&(_, factor): &&(&str, u64)| number.is_multiple_of(factor);
+    // The first unit fits any number.
+    let (unit, factor) = units.iter().rfind(fits).unwrap_or(&("", 1));
+    format!("{}{unit}", number / factor)
 }
 
 /// Whether `text` is a unit of any amount.
@@ -157,7 +160,7 @@ fn number<'a>(text: &'a str, such_as: &'static str) -> Result<(f64, &'a str), Am
 }
 
 fn factor(units: &[(&str, u64)], unit: &str) -> Result<u64, AmountError> {
-    let allowed = || list(units.iter().rev().map(|(unit, _)| *unit), "and");
+    let allowed = || list(units.iter().map(|(unit, _)| *unit), "or");
     match units.iter().find(|(name, _)| *name == unit) {
         Some((_, factor)) => Ok(*factor),
         None if unit.is_empty() => Err(AmountError::NoUnit { allowed: allowed() }),
@@ -185,9 +188,9 @@ impl Display for AmountError {
         match self {
             Self::NotANumber { such_as } => write!(f, "expected {such_as}"),
             Self::UnknownUnit { unit, allowed } => {
-                write!(f, "there is no unit `{unit}` here: allowed is {allowed}")
+                write!(f, "there is no unit `{unit}` here: use {allowed}")
             }
-            Self::NoUnit { allowed } => write!(f, "a unit is missing: allowed is {allowed}"),
+            Self::NoUnit { allowed } => write!(f, "a unit is missing: use {allowed}"),
             Self::Zero => f.write_str("it must be more than zero"),
             Self::TooShort { least } => write!(f, "it must be {least} at least"),
             Self::TooMuch { most } => write!(f, "it must be {most}% at most"),
@@ -236,7 +239,7 @@ mod tests {
     #[test]
     fn what_is_no_amount_says_why() {
         let said = |error: AmountError| error.to_string();
-        let units = "allowed is kB, MB, GB, TB, B, KiB, MiB, GiB and TiB";
+        let units = "use B, KiB, MiB, GiB, TiB, kB, MB, GB or TB";
         let cases = [
             (
                 bytes("").map(|_| ()),
@@ -268,7 +271,7 @@ mod tests {
             ),
             (
                 time("10").map(|_| ()),
-                "a unit is missing: allowed is ms, s, m, h and d".to_owned(),
+                "a unit is missing: use ms, s, m, h or d".to_owned(),
             ),
             (
                 time("9999999d").map(|_| ()),
@@ -276,7 +279,7 @@ mod tests {
             ),
             (
                 percent("90", 100).map(|_| ()),
-                "a unit is missing: allowed is %".to_owned(),
+                "a unit is missing: use %".to_owned(),
             ),
             (
                 percent("101%", 100).map(|_| ()),

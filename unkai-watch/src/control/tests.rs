@@ -76,7 +76,7 @@ fn intervals_are_sizes_or_words() {
         ("-5", "expected a size such as 512KiB, `every` or `off`"),
         (
             "1mb",
-            "there is no unit `mb` here: allowed is kB, MB, GB, TB, B, KiB, MiB, GiB and TiB",
+            "there is no unit `mb` here: use B, KiB, MiB, GiB, TiB, kB, MB, GB or TB",
         ),
     ];
     for (text, reason) in wrong {

@@ -3,16 +3,17 @@
 //!
 //! Without a harness, so that the `main` of a role is the `main` of a process, and what happens after it is its own.
 
-#![cfg(target_os = "linux")]
-
+#[cfg(target_os = "linux")]
 mod program;
+#[cfg(target_os = "linux")]
 mod run;
+#[cfg(target_os = "linux")]
 mod tests;
 
-use std::alloc::System;
+#[cfg(target_os = "linux")]
+use {std::alloc::System, unkai_global::UnkaiGlobalAlloc};
 
-use unkai_global::UnkaiGlobalAlloc;
-
+#[cfg(target_os = "linux")]
 #[global_allocator]
 static UNKAI: UnkaiGlobalAlloc<System> = UnkaiGlobalAlloc::with_config(
     System,
@@ -20,6 +21,7 @@ static UNKAI: UnkaiGlobalAlloc<System> = UnkaiGlobalAlloc::with_config(
     unkai_core::Config::new().sampling_interval(64 << 10),
 );
 
+#[cfg(target_os = "linux")]
 fn main() {
     let mut arguments = std::env::args().skip(1);
     match (arguments.next().as_deref(), arguments.next()) {
@@ -27,3 +29,6 @@ fn main() {
         (filter, _) => run::all(filter.filter(|filter| !filter.starts_with('-'))),
     }
 }
+
+#[cfg(not(target_os = "linux"))]
+fn main() {}

@@ -3,9 +3,11 @@
 use std::hint::black_box;
 use std::io::{BufRead, stdin};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use unkai_core::process;
-use unkai_watch::control;
+use unkai_watch::control::{self, Control};
 
 pub(super) const ARGUMENT: &str = "--program";
 
@@ -38,6 +40,10 @@ pub(super) fn run(role: &str) {
             .as_ref()
             .is_some_and(|control| control.watching().is_some())
     );
+    if role == "fork with control" {
+        // The watcher sleeps after that: a fork must not find it at work.
+        control.iter().for_each(wait_for_the_rule);
+    }
     // Dropping it changes nothing.
     drop(control);
     match role {
@@ -51,7 +57,7 @@ pub(super) fn run(role: &str) {
         "panic" => panic!("as it was told to"),
         "abort" => std::process::abort(),
         "fork" => fork(|| {}),
-        "fork with control" => fork(|| drop(control::from_env().unwrap())),
+        "fork with control" => fork(|| wait_for_the_rule(&control::from_env().unwrap())),
         "own handler" | "wait" => {
             // Goes on until it is told to end.
             for line in stdin().lock().lines().map_while(Result::ok) {
@@ -82,7 +88,7 @@ fn sampled_bytes() -> u64 {
 
 /// Forks a child that does `work`, ends by `exit`, and is waited for.
 fn fork(work: impl FnOnce()) {
-    // SAFETY: the process has one thread, so the child may do whatever the parent may.
+    // SAFETY: no other thread holds a lock that the child needs: there are none but a watcher that is asleep.
     let child = unsafe { libc::fork() };
     assert!(child >= 0, "{}", std::io::Error::last_os_error());
     if child == 0 {
@@ -95,6 +101,20 @@ fn fork(work: impl FnOnce()) {
     assert_eq!(waited, child);
     assert_eq!(status, 0, "the child failed");
     println!("child {child}");
+}
+
+/// Waits until the first rule has fired, if there is one.
+fn wait_for_the_rule(control: &Control) {
+    let limit = Instant::now() + Duration::from_secs(60);
+    let fired = || {
+        control
+            .watching()
+            .map(|watching| watching.status().rules[0].fired)
+    };
+    while fired() == Some(0) {
+        assert!(Instant::now() < limit, "the rule does not fire");
+        thread::yield_now();
+    }
 }
 
 fn handle_usr1() {

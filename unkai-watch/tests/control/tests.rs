@@ -38,6 +38,10 @@ pub(super) const ALL: &[(&str, fn())] = &[
         a_forked_child_writes_one_if_it_asks,
     ),
     (
+        "a_forked_child_that_asks_has_a_watcher_of_its_own",
+        a_forked_child_that_asks_has_a_watcher_of_its_own,
+    ),
+    (
         "a_report_replaces_a_link_and_is_for_its_owner",
         a_report_replaces_a_link_and_is_for_its_owner,
     ),
@@ -181,6 +185,12 @@ fn a_forked_child_writes_one_if_it_asks() {
     let files = files(directory.path());
     assert_eq!(files.len(), 2, "{files:?}");
     assert!(files.iter().all(|path| names_the_leak(path)));
+}
+
+fn a_forked_child_that_asks_has_a_watcher_of_its_own() {
+    let variables = [("UNKAI_RULES", "low: live > 4MiB -> closer(64KiB, 1h)")];
+    // The child waits until the rule has fired.
+    to_its_end("fork with control", &variables).is_unharmed();
 }
 
 fn a_report_replaces_a_link_and_is_for_its_owner() {

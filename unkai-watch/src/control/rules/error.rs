@@ -19,7 +19,7 @@ use crate::control::words::{quoted, visible};
 /// assert_eq!(error.column(), 13);
 /// assert_eq!(
 ///     error.to_string(),
-///     "column 13: there is no unit `Gib` here: allowed is kB, MB, GB, TB, B, KiB, MiB, GiB and TiB
+///     "column 13: there is no unit `Gib` here: use B, KiB, MiB, GiB, TiB, kB, MB, GB or TB
 ///     big: live > 2Gib -> log
 ///                 ^^^^"
 /// );

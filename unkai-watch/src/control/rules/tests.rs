@@ -122,12 +122,12 @@ fn errors_point_to_the_place_and_say_what_was_expected() {
         ),
         (
             "live > 2Gib",
-            "column 8: there is no unit `Gib` here: allowed is kB, MB, GB, TB, B, KiB, MiB, GiB and TiB\n    live > 2Gib\n           ^^^^"
+            "column 8: there is no unit `Gib` here: use B, KiB, MiB, GiB, TiB, kB, MB, GB or TB\n    live > 2Gib\n           ^^^^"
                 .to_owned(),
         ),
         (
             "share > 90",
-            "column 9: a unit is missing: allowed is %\n    share > 90\n            ^^".to_owned(),
+            "column 9: a unit is missing: use %\n    share > 90\n            ^^".to_owned(),
         ),
         (
             "rate(10s) > 1GiB",
@@ -140,7 +140,7 @@ fn errors_point_to_the_place_and_say_what_was_expected() {
         ),
         (
             "growth(10) > 1GiB",
-            "column 8: a unit is missing: allowed is ms, s, m, h and d\n    growth(10) > 1GiB\n           ^^".to_owned(),
+            "column 8: a unit is missing: use ms, s, m, h or d\n    growth(10) > 1GiB\n           ^^".to_owned(),
         ),
         (
             "rate(1ms) > 1GiB/s",
