@@ -8,7 +8,7 @@ export RUSTFLAGS="--cfg unkai_internals" CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-t
 cargo fmt --all --check
 cargo clippy --workspace --all-targets --quiet -- -D warnings
 for features in "" global allocator report global,allocator global,report allocator,report report,prometheus \
-    report,pprof report,flamegraph report,offline; do
+    report,pprof report,flamegraph report,offline global,watch global,watch,log http global,http,watch,log,flamegraph; do
     echo "features of unkai: ${features:-none}"
     cargo clippy --quiet -p unkai --lib --no-default-features --features "$features" -- -D warnings
 done
@@ -21,6 +21,11 @@ for features in pprof flamegraph prometheus offline; do
     cargo clippy --quiet -p unkai-report --all-targets --features "$features" -- -D warnings
 done
 cargo clippy --quiet -p unkai-report --all-targets --all-features -- -D warnings
+for features in "" log pprof flamegraph log,pprof,flamegraph; do
+    echo "features of unkai-watch: ${features:-none}"
+    cargo clippy --quiet -p unkai-watch --all-targets --features "$features" -- -D warnings
+done
+cargo clippy --quiet -p unkai --all-targets --features prometheus,pprof,flamegraph,offline,watch,http,log -- -D warnings
 RUSTFLAGS="" RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps
 RUSTFLAGS="" RUSTDOCFLAGS="-D warnings" cargo doc --quiet -p unkai-report --no-deps --all-features
 echo "lint: clean"

@@ -9,7 +9,7 @@ use super::{ServeError, Server, Serving};
 ///
 /// | `UNKAI_HTTP` | serves at |
 /// |---|---|
-/// | `6060`, `127.0.0.1:6060`, `localhost:6060`, `[::1]:6060` | this port of this machine |
+/// | `on`, `6060`, `127.0.0.1:6060`, `localhost:6060`, `[::1]:6060` | this port of this machine |
 /// | `0.0.0.0:6060,remote` | all addresses, for other machines too: nobody is asked who they are |
 ///
 /// # Errors
@@ -43,7 +43,10 @@ fn read(text: &str) -> Option<(SocketAddr, bool)> {
         Some(_) => return None,
         None => (text.trim(), false),
     };
-    let port = address.strip_prefix("localhost:").unwrap_or(address);
+    let port = match address {
+        "on" => "6060",
+        address => address.strip_prefix("localhost:").unwrap_or(address),
+    };
     let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let address = port.parse().map(local).or_else(|_| address.parse());
     Some((address.ok()?, is_remote))
@@ -59,7 +62,7 @@ mod tests {
     fn an_address_or_a_port_of_this_machine_says_where() {
         let read = |text| read(text).map(|(address, is_remote)| (address.to_string(), is_remote));
         let local = Some(("127.0.0.1:6060".to_owned(), false));
-        for text in ["6060", " 6060 ", "localhost:6060", "127.0.0.1:6060"] {
+        for text in ["on", "6060", " 6060 ", "localhost:6060", "127.0.0.1:6060"] {
             assert_eq!(read(text), local, "{text}");
         }
         assert_eq!(read("[::1]:80"), Some(("[::1]:80".to_owned(), false)));
@@ -68,7 +71,7 @@ mod tests {
             Some(("0.0.0.0:1".to_owned(), true))
         );
         for text in [
-            "on",
+            "off",
             ":6060",
             "127.0.0.1",
             "70000",
