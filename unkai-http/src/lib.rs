@@ -79,7 +79,9 @@
 #![forbid(unsafe_code)]
 
 mod endpoint;
+mod from_env;
 mod server;
 
 pub use endpoint::{Answer, Endpoint, ServiceAnswer};
+pub use from_env::{FromEnvError, from_env};
 pub use server::{Counts, ServeError, Server, Serving, serve};

@@ -73,6 +73,11 @@ impl Server {
         self
     }
 
+    #[cfg(test)]
+    pub(crate) fn listens_at(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Whether the address may be one that other machines reach. They can then read the names of the program's functions,
     /// and whatever else is served: nobody is asked who they are. Default: no, and [`start`](Self::start) refuses.
     pub const fn allow_remote(mut self, allow: bool) -> Self {

@@ -80,7 +80,9 @@ fn a_port_that_is_taken_is_an_error_with_its_source() {
 
 fn stopping_ends_the_thread_and_frees_the_port() {
     // A thread that has just answered still knows the executor that it answered, and with it two files.
-    wait_until("all work has ended", || threads_called("unkai-http-work") == 0);
+    wait_until("all work has ended", || {
+        threads_called("unkai-http-work") == 0
+    });
     let before = open_files();
     let serving = started(local());
     let address = serving.local_addr();
