@@ -5,4 +5,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ci/setup.sh
-exec cargo test --workspace --features prometheus,pprof,flamegraph,offline "$@"
+exec cargo test --workspace --features prometheus,pprof,flamegraph,offline,watch,http,log "$@"

@@ -9,8 +9,8 @@
 //! fails. There it answers requests, and one function keeps what it should not. A rule writes a dump at 90 % of the limit. Then
 //! the program that has survived reads that dump, and names the function.
 //!
-//! `--in control-group` or `--in address-space` says which; `--reports DIR` keeps the dump; `--runs N` does it N times,
-//! and says how often there was a dump.
+//! `--in control-group` or `--in address-space` says which; `--reports DIR` keeps the dump; `--keeps BYTES` is what the leak
+//! keeps of each request; `--runs N` does it N times, and says how often there was a dump.
 #![cfg_attr(feature = "nightly", feature(allocator_api))]
 
 #[cfg(target_os = "linux")]

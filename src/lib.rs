@@ -39,3 +39,14 @@ pub use unkai_http as http;
 #[cfg(all(doctest, feature = "allocator", not(feature = "nightly")))]
 #[doc = include_str!("../docs/limits.md")]
 mod limits {}
+
+/// The programs in the documentation for operators, which run as tests.
+#[cfg(all(
+    doctest,
+    feature = "global",
+    feature = "watch",
+    feature = "http",
+    feature = "log"
+))]
+#[doc = include_str!("../docs/production.md")]
+mod production {}

@@ -18,6 +18,7 @@ pub(crate) fn run(mut arguments: impl Iterator<Item = String>) -> Result<ExitCod
     let (how, what) = (arguments.next(), arguments.next());
     limit::take(how.as_deref(), what.as_deref())?;
     let folder = arguments.next().ok_or("no folder for dumps was named")?;
+    let keeps = arguments.next().ok_or("it was not said how much to keep")?;
 
     // These lines are all that a program needs for it.
     let nearly_full = Quantity::ShareOfLimit.rises_to(0.9);
@@ -27,18 +28,23 @@ pub(crate) fn run(mut arguments: impl Iterator<Item = String>) -> Result<ExitCod
         .rule(rule)
         .start()?;
 
-    let mut service = Service::default();
+    let mut service = Service {
+        keeps: keeps.parse()?,
+        ..Service::default()
+    };
     for number in 0.. {
         service.serve(number);
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Counts words, and holds on to every text.
+/// Counts words, and holds on to every request.
 #[derive(Default)]
 struct Service {
     words: HashMap<String, u64>,
     log: Vec<Vec<u8>>,
+    /// Bytes of each entry of the log, about.
+    keeps: usize,
 }
 
 impl Service {
@@ -60,7 +66,8 @@ impl Service {
     /// "For debugging, until next week."
     #[inline(never)]
     fn remember(&mut self, request: &str) {
-        self.log.push(request.as_bytes().repeat(64));
+        let times = self.keeps / request.len();
+        self.log.push(request.as_bytes().repeat(times));
     }
 }
 

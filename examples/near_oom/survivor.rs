@@ -2,13 +2,14 @@
 
 use std::error::Error;
 use std::fs::{self, File};
-use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus};
+use std::time::SystemTime;
+use std::{fmt, io};
 
 use unkai::Site;
-use unkai::report::{Report, json, offline, text, units};
+use unkai::report::{Report, Value, json, offline, text, units};
 
 use super::limit::{LIMIT_BYTES, Limit, Place};
 use super::service::CHILD;
@@ -16,62 +17,53 @@ use super::service::CHILD;
 /// Does as the arguments say. Fails if there was no dump.
 pub(crate) fn run(arguments: impl Iterator<Item = String>) -> Result<ExitCode, Box<dyn Error>> {
     let options = Options::of(arguments)?;
-    let folder = Folder::new(options.reports)?;
+    let folder = Folder::new(options.reports.as_deref())?;
     if let Some(runs) = options.runs {
-        return count(runs, options.place, &folder.path);
+        return count(runs, &options, &folder.path);
     }
     let limit = Limit::new(options.place)?;
-    println!(
-        "Starting a service that leaks, below {} in {limit} …",
-        in_mib(LIMIT_BYTES)
-    );
-    let end = until_killed(&limit, &folder.path)?;
-    println!("\n  It was {}.", end.how());
+    let bytes = units::bytes(LIMIT_BYTES as f64);
+    println!("A service that leaks is started below {bytes}, in {limit}.\n");
+    let end = until_killed(&limit, &options, &folder.path)?;
+    println!("  ended    {end}");
     let Some(dump) = newest_dump(&folder.path)? else {
-        println!("  It left no dump: it was gone before one was whole.");
+        println!("  dump     none: it was gone before one was whole");
         return Ok(ExitCode::FAILURE);
     };
-    tell(&dump)?;
-    if folder.stays {
-        println!("Everything: unkai report {}", dump.display());
+    tell(&dump, &end)?;
+    match folder.stays {
+        true => println!("All of it: unkai report {}", dump.display()),
+        false => println!("To keep the dump: --reports DIR"),
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// What is known of a program that is no more.
-fn tell(dump: &Path) -> Result<(), Box<dyn Error>> {
-    let bytes = fs::metadata(dump)?.len();
-    let report = json::read(File::open(dump)?)?;
-    println!(
-        "  It left a dump of {}: {}",
-        units::bytes(bytes as f64),
-        dump.display()
-    );
-    // The files of the program are still there.
-    let (report, named) = offline::name(report, &offline::Options::new());
-    let live = report.snapshot().totals.live_bytes() as f64;
+fn tell(dump: &Path, end: &End) -> Result<(), Box<dyn Error>> {
+    let report = read(dump)?;
+    let snapshot = report.snapshot();
+    let before = end.at.duration_since(snapshot.taken_at);
+    let before = units::duration(before.unwrap_or_default());
+    let bytes = units::bytes(fs::metadata(dump)?.len() as f64);
+    println!("  dump     {bytes}, begun {before} before the end");
+    println!("           {}", dump.display());
     if let Some(site) = largest(&report) {
-        println!(
-            "\n  Of {} that were live, most is held by",
-            units::bytes(live)
-        );
-        println!("\n      {}", holder(&report, site));
+        let held = units::bytes(site.live.bytes);
         let error = units::bytes(site.live.bytes_error_95());
-        println!("      {} (± {error})\n", units::bytes(site.live.bytes));
+        let live = units::bytes(snapshot.totals.live_bytes() as f64);
+        println!("  held     {held} (± {error}) of {live}, by");
+        println!("           {}\n", holder(&report, site));
     }
-    println!(
-        "  {} of {} addresses have a name.\n",
-        named.named, named.addresses
-    );
     let top = text::Options::for_terminal(&io::stdout()).top_sites(3);
-    text::write_top(
-        &report,
-        unkai::report::Value::LiveBytes,
-        &top,
-        &mut io::stdout(),
-    )?;
+    text::write_top(&report, Value::LiveBytes, &top, &mut io::stdout())?;
     println!();
     Ok(())
+}
+
+/// A dump with names, from the files of the program: they are still there.
+fn read(dump: &Path) -> Result<Report, Box<dyn Error>> {
+    let report = json::read(File::open(dump)?)?;
+    Ok(offline::name(report, &offline::Options::new()).0)
 }
 
 fn largest(report: &Report) -> Option<&Site> {
@@ -82,52 +74,50 @@ fn largest(report: &Report) -> Option<&Site> {
 /// The innermost function of the stack that is of this program, and where it is.
 fn holder(report: &Report, site: &Site) -> String {
     let frames = report.call_stack(site);
-    let own = frames
-        .iter()
-        .find(|frame| frame.name().contains("near_oom::"));
-    own.map_or_else(
-        || "a function without a name".to_owned(),
-        |frame| match frame.place() {
-            Some(place) => format!("{}  {place}", frame.name()),
-            None => frame.name().into_owned(),
-        },
-    )
+    let is_own = |name: &str| name.contains("near_oom::");
+    let Some(own) = frames.iter().find(|frame| is_own(&frame.name())) else {
+        return "no function of this program".to_owned();
+    };
+    let place = own.place().unwrap_or_default();
+    format!("{}  {place}", own.name())
 }
 
 /// How the program ended.
 struct End {
     status: ExitStatus,
+    at: SystemTime,
     /// What it said before.
-    said: String,
+    last_words: String,
 }
 
 impl End {
-    fn how(&self) -> String {
-        match self.status.signal() {
-            Some(libc::SIGKILL) => {
-                "killed by the kernel, out of memory (signal 9, SIGKILL)".to_owned()
-            }
-            Some(libc::SIGABRT) => {
-                format!("aborted by itself (signal 6, SIGABRT): \"{}\"", self.said)
-            }
-            _ => format!("ended in another way ({}): \"{}\"", self.status, self.said),
-        }
-    }
-
     fn is_by_memory(&self) -> bool {
         matches!(self.status.signal(), Some(libc::SIGKILL | libc::SIGABRT))
     }
 }
 
-fn until_killed(limit: &Limit, folder: &Path) -> Result<End, Box<dyn Error>> {
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let said = &self.last_words;
+        match self.status.signal() {
+            Some(libc::SIGKILL) => f.write_str("killed by the kernel (signal 9, SIGKILL)"),
+            Some(libc::SIGABRT) => write!(f, "aborted by itself (signal 6, SIGABRT): {said}"),
+            _ => write!(f, "in another way ({}): {said}", self.status),
+        }
+    }
+}
+
+fn until_killed(limit: &Limit, options: &Options, folder: &Path) -> Result<End, Box<dyn Error>> {
     let mut program = Command::new(std::env::current_exe()?);
     program.arg(CHILD);
     limit.tell(&mut program);
-    let output = program.arg(folder).output()?;
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    program.arg(folder).arg(options.keeps.to_string());
+    let output = program.output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
     Ok(End {
         status: output.status,
-        said,
+        at: SystemTime::now(),
+        last_words: said.lines().next().unwrap_or_default().to_owned(),
     })
 }
 
@@ -144,28 +134,22 @@ fn newest_dump(folder: &Path) -> io::Result<Option<PathBuf>> {
 }
 
 /// How often there is a whole dump that names the function.
-fn count(runs: u32, place: Option<Place>, folder: &Path) -> Result<ExitCode, Box<dyn Error>> {
+fn count(runs: u32, options: &Options, folder: &Path) -> Result<ExitCode, Box<dyn Error>> {
     let mut named = 0;
     for run in 1..=runs {
-        let limit = Limit::new(place)?;
-        let end = until_killed(&limit, folder)?;
+        let limit = Limit::new(options.place)?;
+        let end = until_killed(&limit, options, folder)?;
         let mut found = "no dump".to_owned();
         if let Some(dump) = newest_dump(folder)? {
-            let report = json::read(File::open(&dump)?)?;
-            let (report, _) = offline::name(report, &offline::Options::new());
+            let report = read(&dump)?;
             found = largest(&report).map_or_else(String::new, |site| holder(&report, site));
             fs::remove_file(dump)?;
         }
-        let is_named = end.is_by_memory() && found.contains("remember");
-        named += u32::from(is_named);
-        println!("{run:3}  {}: {found}", end.how());
+        named += u32::from(end.is_by_memory() && found.contains("remember"));
+        println!("{run:3}  {end}\n     {found}");
     }
     println!("{named} of {runs} were killed and left a dump that names the function.");
-    Ok(if named == runs {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(ExitCode::from(u8::from(named < runs)))
 }
 
 /// Where dumps go.
@@ -176,10 +160,10 @@ struct Folder {
 
 impl Folder {
     /// The one that was asked for, or one that is removed in the end.
-    fn new(wished: Option<PathBuf>) -> io::Result<Self> {
+    fn new(wished: Option<&Path>) -> io::Result<Self> {
         let stays = wished.is_some();
         let own = || std::env::temp_dir().join(format!("near_oom-{}", std::process::id()));
-        let path = wished.unwrap_or_else(own);
+        let path = wished.map_or_else(own, Path::to_owned);
         fs::create_dir_all(&path)?;
         Ok(Self { path, stays })
     }
@@ -194,32 +178,34 @@ impl Drop for Folder {
     }
 }
 
-#[derive(Default)]
 struct Options {
     place: Option<Place>,
     reports: Option<PathBuf>,
     runs: Option<u32>,
+    /// What the service keeps of each request, in bytes.
+    keeps: usize,
 }
 
 impl Options {
     fn of(mut arguments: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
-        let mut options = Self::default();
+        let mut options = Self {
+            place: None,
+            reports: None,
+            runs: None,
+            keeps: 4 << 10,
+        };
         while let Some(argument) = arguments.next() {
-            let value = arguments
-                .next()
-                .ok_or_else(|| format!("{argument} needs a value"))?;
+            let value = arguments.next();
+            let value = value.ok_or_else(|| format!("{argument} needs a value"))?;
             match (argument.as_str(), value.as_str()) {
                 ("--in", "control-group") => options.place = Some(Place::ControlGroup),
                 ("--in", "address-space") => options.place = Some(Place::AddressSpace),
                 ("--reports", path) => options.reports = Some(path.into()),
+                ("--keeps", bytes) => options.keeps = bytes.parse()?,
                 ("--runs", runs) => options.runs = Some(runs.parse()?),
                 _ => return Err(format!("{argument} {value} is not understood").into()),
             }
         }
         Ok(options)
     }
-}
-
-fn in_mib(bytes: u64) -> String {
-    format!("{} MiB", bytes >> 20)
 }

@@ -1,7 +1,7 @@
 //! Heap profiles and metrics over HTTP: for `go tool pprof`, Prometheus, Parca, Pyroscope, and people with a browser.
 //!
 //! [`Endpoint`] answers requests within the program's own server, whichever that is. A program that has none calls
-//! [`serve`], or [`Server`] for settings.
+//! [`serve`], or [`Server`] for settings, or [`from_env`] to leave it to the operator.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), unkai_http::ServeError> {
@@ -79,9 +79,7 @@
 #![forbid(unsafe_code)]
 
 mod endpoint;
-mod from_env;
 mod server;
 
 pub use endpoint::{Answer, Endpoint, ServiceAnswer};
-pub use from_env::{FromEnvError, from_env};
-pub use server::{Counts, ServeError, Server, Serving, serve};
+pub use server::{Counts, ServeError, Server, Serving, from_env, serve};

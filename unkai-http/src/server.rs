@@ -2,6 +2,7 @@
 
 mod connections;
 mod error;
+mod from_env;
 mod host;
 mod serving;
 
@@ -15,6 +16,7 @@ use futures_channel::oneshot;
 use crate::endpoint::Endpoint;
 use connections::{Accepting, Connections};
 pub use error::ServeError;
+pub use from_env::from_env;
 use host::Hosts;
 pub use serving::{Counts, Serving};
 
@@ -71,11 +73,6 @@ impl Server {
     pub fn address(mut self, address: impl Into<SocketAddr>) -> Self {
         self.address = address.into();
         self
-    }
-
-    #[cfg(test)]
-    pub(crate) fn listens_at(&self) -> SocketAddr {
-        self.address
     }
 
     /// Whether the address may be one that other machines reach. They can then read the names of the program's functions,

@@ -1,6 +1,6 @@
 //! Where the watcher's thread says how it is doing, for whoever asks.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -10,11 +10,12 @@ use crate::closer::Closer;
 use crate::dump::DumpError;
 use crate::judge::State;
 use crate::limit::Limit;
+use crate::quantity::Unit;
 use crate::readings::{Readout, Unread};
 use crate::reclaim;
-use crate::status::{ActionStatus, ReclaimStatus, RuleStatus, Status};
+use crate::status::{ActionStatus, RuleStatus, Status};
 use crate::tick::Watched;
-use crate::worker::{self, in_words};
+use crate::worker::{self, Outcomes, Tally, in_words};
 
 /// What the watcher's thread shares with [`Watching`](crate::Watching).
 #[derive(Debug)]
@@ -27,34 +28,64 @@ pub(crate) struct Shared {
     pub(crate) board: Mutex<Board>,
 }
 
-/// What stays the same of a rule.
+/// What stays the same of a rule, and what is made of its errors.
 #[derive(Debug)]
 pub(crate) struct Plate {
     pub(crate) name: Arc<str>,
     pub(crate) condition: String,
+    pub(crate) unit: Option<Unit>,
     pub(crate) desk: Option<Arc<worker::Desk>>,
+    /// The last error of a dump, once somebody has asked for it.
+    pub(crate) dump_error: Mutex<Option<String>>,
 }
 
-/// What changes with each tick. Nothing that blocks is done while it is locked.
+/// What changes with each tick. Nothing that takes long or allocates is done while it is locked: the watcher's thread
+/// must not wait.
 #[derive(Debug)]
 pub(crate) struct Board {
+    looks: Looks,
+    lines: Vec<Line>,
+}
+
+/// What changes of the watcher.
+#[derive(Clone, Copy, Debug, Default)]
+struct Looks {
     ticks: u64,
     alarms: u64,
     limit: Option<Limit>,
-    looking_closer: Option<u64>,
-    lines: Vec<Line>,
+    closer: Option<u64>,
 }
 
 /// What changes of a rule.
 #[derive(Debug)]
 struct Line {
-    state: State,
-    value: Option<f64>,
-    unread: Option<Unread>,
-    last_fired: Option<SystemTime>,
-    dumped: u64,
-    dumps_failed: u64,
+    figures: Figures,
     dump_error: Option<DumpError>,
+}
+
+/// How a rule is doing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Figures {
+    pub(crate) state: State,
+    /// The last reading.
+    pub(crate) value: Option<f64>,
+    pub(crate) unread: Option<Unread>,
+    pub(crate) last_fired: Option<SystemTime>,
+    pub(crate) dumped: u64,
+    pub(crate) dumps_failed: u64,
+}
+
+impl Figures {
+    pub(crate) const fn new(state: State, unread: Option<Unread>) -> Self {
+        Self {
+            state,
+            value: None,
+            unread,
+            last_fired: None,
+            dumped: 0,
+            dumps_failed: 0,
+        }
+    }
 }
 
 impl Shared {
@@ -63,85 +94,88 @@ impl Shared {
     }
 
     pub(crate) fn status(&self, running: bool) -> Status {
-        let board = self.board();
-        let rules = self.plates.iter().zip(&board.lines);
+        let mut lines = Vec::with_capacity(self.plates.len());
+        let looks = {
+            let mut board = self.board();
+            let copy = |line: &mut Line| (line.figures, line.dump_error.take());
+            lines.extend(board.lines.iter_mut().map(copy));
+            board.looks
+        };
+        let rules = self.plates.iter().zip(lines);
         Status {
             running,
-            rules: rules.map(|(plate, line)| plate.status(line)).collect(),
-            ticks: board.ticks,
-            alarms: board.alarms,
-            limit: board.limit,
+            rules: rules
+                .map(|(plate, (figures, dump_error))| plate.status(&figures, dump_error))
+                .collect(),
+            ticks: looks.ticks,
+            alarms: looks.alarms,
+            limit: looks.limit,
             notes: self.notes.clone(),
-            looking_closer: board.looking_closer,
-            reclaim: self.reclaim.as_ref().map(|desk| {
-                let outcomes = desk.outcomes();
-                ReclaimStatus {
-                    asked: outcomes.asked,
-                    freed_bytes: outcomes.freed_bytes,
-                    panics: outcomes.panics,
-                    last_panic: outcomes.last_panic.clone(),
-                }
-            }),
+            looking_closer: looks.closer,
+            reclaim: self.reclaim.as_ref().map(|desk| desk.status()),
         }
     }
 }
 
 impl Plate {
-    fn status(&self, line: &Line) -> RuleStatus {
-        let outcomes = self.desk.as_ref().map(|desk| desk.outcomes().clone());
-        let outcomes = outcomes.unwrap_or_default();
-        let action = |action, done, failed, last_error| ActionStatus {
-            action,
-            done,
-            failed,
-            last_error,
+    fn status(&self, figures: &Figures, dump_error: Option<DumpError>) -> RuleStatus {
+        let desk = self.desk.as_deref();
+        let outcomes = desk.map_or_else(Outcomes::default, |desk| desk.outcomes().clone());
+        let mut actions = Vec::new();
+        let mut add = |action, tally: Tally| {
+            if tally.done > 0 || tally.failed > 0 {
+                actions.push(ActionStatus {
+                    action,
+                    done: tally.done,
+                    failed: tally.failed,
+                    last_error: tally.last_error,
+                });
+            }
         };
-        let dump_error = line.dump_error.as_ref().map(in_words);
-        let (reports, callbacks) = (outcomes.reports, outcomes.callbacks);
-        let actions = [
-            action("dump", line.dumped, line.dumps_failed, dump_error),
-            action("report", reports.done, reports.failed, reports.last_error),
-            action(
-                "callback",
-                callbacks.done,
-                callbacks.failed,
-                callbacks.last_error,
-            ),
-        ];
+        let dumps = Tally {
+            done: figures.dumped,
+            failed: figures.dumps_failed,
+            last_error: self.last_dump_error(dump_error),
+        };
+        add("dump", dumps);
+        add("report", outcomes.reports);
+        #[cfg(feature = "log")]
+        add("log", outcomes.logs);
+        add("callback", outcomes.callbacks);
         RuleStatus {
             name: self.name.to_string(),
             condition: self.condition.clone(),
-            value: line.value,
-            unread: line.unread.map(|unread| unread.to_string()),
-            fired: line.state.fired,
-            last_fired: line.last_fired,
-            suppressed_by_cool_down: line.state.suppressed_by_cool_down,
-            suppressed_by_cap: line.state.suppressed_by_cap,
-            skipped: outcomes.skipped,
-            actions: actions
-                .into_iter()
-                .filter(|action| action.done > 0 || action.failed > 0)
-                .collect(),
+            value: figures.value,
+            unit: self.unit,
+            unread: figures.unread.map(|unread| unread.to_string()),
+            fired: figures.state.fired,
+            last_fired: figures.last_fired,
+            suppressed_by_cool_down: figures.state.suppressed_by_cool_down,
+            suppressed_by_cap: figures.state.suppressed_by_cap,
+            skipped: desk.map_or(0, |desk| desk.skipped.load(Ordering::Relaxed)),
+            actions,
         }
+    }
+
+    /// The last error of a dump, in words; `new` is one that came since somebody asked.
+    fn last_dump_error(&self, new: Option<DumpError>) -> Option<String> {
+        let last = self.dump_error.lock();
+        let mut last = last.unwrap_or_else(PoisonError::into_inner);
+        if let Some(error) = new {
+            *last = Some(in_words(error));
+        }
+        last.clone()
     }
 }
 
 impl Board {
     pub(crate) fn new(rules: &[Watched]) -> Self {
         let line = |rule: &Watched| Line {
-            state: rule.state,
-            value: None,
-            unread: rule.condition.quantity().map(|_| Unread::NotYet),
-            last_fired: None,
-            dumped: 0,
-            dumps_failed: 0,
+            figures: rule.figures,
             dump_error: None,
         };
         Self {
-            ticks: 0,
-            alarms: 0,
-            limit: None,
-            looking_closer: None,
+            looks: Looks::default(),
             lines: rules.iter().map(line).collect(),
         }
     }
@@ -154,19 +188,13 @@ impl Board {
         closer: &Closer,
         rules: &mut [Watched],
     ) {
-        self.ticks += 1;
-        self.alarms += u64::from(wake.alarm);
-        self.limit = readout.limit;
-        self.looking_closer = closer.interval();
+        self.looks.ticks += 1;
+        self.looks.alarms += u64::from(wake.alarm);
+        self.looks.limit = readout.limit;
+        self.looks.closer = closer.interval();
         for (line, rule) in self.lines.iter_mut().zip(rules) {
-            let last = &mut rule.last;
-            line.state = rule.state;
-            line.value = last.value;
-            line.unread = last.unread;
-            line.last_fired = last.fired;
-            line.dumped = last.dumped;
-            line.dumps_failed = last.dumps_failed;
-            if let Some(error) = last.dump_error.take() {
+            line.figures = rule.figures;
+            if let Some(error) = rule.dump_error.take() {
                 line.dump_error = Some(error);
             }
         }

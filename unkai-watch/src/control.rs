@@ -28,7 +28,7 @@
 //! | `UNKAI_RULES` | `big: live > 2GiB -> report, log` | [rules](#rules) |
 //!
 //! A variable that is empty is not set. One that is malformed, or whose name is none of these, is an error, and then none
-//! is applied: [`EnvError`] lists all that is wrong. `UNKAI_HTTP` is left to `from_env` of `unkai-http`. A program that has the same
+//! is applied: [`EnvError`] lists all that is wrong. `UNKAI_HTTP` is left to `unkai_http::from_env`. A program that has the same
 //! strings from elsewhere, say a file, uses [`Settings`].
 //!
 //! # The report at exit

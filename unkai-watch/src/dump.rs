@@ -76,16 +76,18 @@ impl Dump {
     /// # Errors
     /// [`DumpError::Directory`] if it cannot be opened, [`DumpError::Unsupported`] on other systems than Linux.
     pub fn to(dir: impl AsRef<Path>) -> Result<Self, DumpError> {
-        let mut directory = Directory::open(dir.as_ref())?;
-        directory.remove_abandoned();
-        let mut dump = Self {
-            directory,
-            keep: 3,
-            stream: json::Stream::new(&Modules::default()),
-            site: Site::new(0, touched(MAX_FRAMES)),
-            buffer: touched(BUFFER_BYTES).into_boxed_slice(),
-            last: None,
-        };
+        let mut dump = aside(|| {
+            let mut directory = Directory::open(dir.as_ref())?;
+            directory.remove_abandoned();
+            Ok(Self {
+                directory,
+                keep: 3,
+                stream: json::Stream::new(&Modules::default()),
+                site: Site::new(0, touched(MAX_FRAMES)),
+                buffer: touched(BUFFER_BYTES).into_boxed_slice(),
+                last: None,
+            })
+        })?;
         dump.refresh();
         Ok(dump)
     }

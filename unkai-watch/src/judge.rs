@@ -1,7 +1,7 @@
 //! Whether a rule fires: pure, without clock and without system.
 //!
 //! ```text
-//!            past the threshold, not cooling down                    
+//!            past the threshold, not cooling down
 //!   armed ───────────────────────────────────────▶ fired ──▶ disarmed
 //!     ▲                                                         │
 //!     └─────────────── back at `clear_at` ──────────────────────┘

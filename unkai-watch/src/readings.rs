@@ -27,6 +27,7 @@ pub(crate) struct Needs {
     pub(crate) resident: bool,
     pub(crate) limits: bool,
     pub(crate) largest_site: bool,
+    pub(crate) process_limit: bool,
 }
 
 /// Reads.
@@ -65,6 +66,7 @@ impl Needs {
             Quantity::ResidentBytes => self.resident = true,
             Quantity::ShareOfLimit => self.limits = true,
             Quantity::LargestSiteBytes => self.largest_site = true,
+            Quantity::ShareOfProcessLimit => self.process_limit = true,
             _ => {}
         }
     }
@@ -89,6 +91,8 @@ impl Readings {
         } else {
             0.0
         };
+        let limit_of_process = self.needs.process_limit.then(process::limit).flatten();
+        let process_limit = limit_of_process.map(|limit| limit.limit_bytes.max(1));
         let totals = process::totals();
         Readout {
             now,
@@ -97,7 +101,7 @@ impl Readings {
             resident,
             limit,
             largest_site,
-            process_limit: process::limit().map(|limit| limit.limit_bytes.max(1)),
+            process_limit,
         }
     }
 
@@ -216,6 +220,9 @@ mod system {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 /// Other systems are not asked.
 #[cfg(not(target_os = "linux"))]

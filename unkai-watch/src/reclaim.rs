@@ -14,6 +14,7 @@ use unkai_core::aside;
 use crate::contained;
 use crate::mailbox::Mailbox;
 use crate::readings::Readout;
+use crate::status::ReclaimStatus;
 
 /// Frees about as many bytes as it is asked for, and says how many it has.
 pub(crate) type Reclaimer = Box<dyn FnMut(u64) -> u64 + Send>;
@@ -34,16 +35,7 @@ pub(crate) struct Reclaim {
 #[derive(Debug)]
 pub(crate) struct Desk {
     wanted: Mailbox<u64>,
-    outcomes: Mutex<Outcomes>,
-}
-
-/// What came of it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Outcomes {
-    pub(crate) asked: u64,
-    pub(crate) freed_bytes: u64,
-    pub(crate) panics: u64,
-    pub(crate) last_panic: Option<String>,
+    outcomes: Mutex<ReclaimStatus>,
 }
 
 /// Whether it is time to ask: pure.
@@ -116,8 +108,12 @@ impl Drop for Reclaim {
 }
 
 impl Desk {
-    pub(crate) fn outcomes(&self) -> MutexGuard<'_, Outcomes> {
+    fn outcomes(&self) -> MutexGuard<'_, ReclaimStatus> {
         self.outcomes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn status(&self) -> ReclaimStatus {
+        self.outcomes().clone()
     }
 
     fn work(&self, mut reclaimers: Vec<Reclaimer>) {

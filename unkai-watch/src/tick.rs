@@ -15,14 +15,14 @@ use std::time::{Duration, Instant, SystemTime};
 use unkai_core::aside;
 use unkai_core::process::{self, Wake};
 
-use crate::board::Shared;
+use crate::board::{Figures, Shared};
 use crate::closer::Closer;
 use crate::condition::{Condition, Direction, Kind};
 use crate::dump::{Dump, DumpError};
 use crate::event::Event;
-use crate::judge::{Law, State, Verdict};
+use crate::judge::{Law, Verdict};
 use crate::quantity::Quantity;
-use crate::readings::{Readings, Readout, Unread};
+use crate::readings::{Readings, Readout};
 use crate::reclaim::Reclaim;
 use crate::rule::Look;
 use crate::window::Window;
@@ -61,26 +61,15 @@ pub(crate) struct Watched {
     pub(crate) name: Arc<str>,
     pub(crate) condition: Condition,
     pub(crate) law: Law,
-    pub(crate) state: State,
+    pub(crate) figures: Figures,
     pub(crate) window: Option<Window>,
     pub(crate) look: Option<Look>,
     pub(crate) dumps: Vec<Dump>,
     pub(crate) worker: Option<Worker>,
-    pub(crate) last: Last,
-}
-
-/// What came of the last look at a rule.
-#[derive(Debug, Default)]
-pub(crate) struct Last {
-    pub(crate) value: Option<f64>,
-    pub(crate) unread: Option<Unread>,
-    pub(crate) fired: Option<SystemTime>,
+    /// The last error of a dump, until the board has it: not as text, for that would allocate when memory may be gone.
+    pub(crate) dump_error: Option<DumpError>,
     /// When it fired, until its thread is told.
     pub(crate) untold: Option<SystemTime>,
-    pub(crate) dumped: u64,
-    pub(crate) dumps_failed: u64,
-    /// The last error, until the board has it: not as text, for that would allocate when memory may be gone.
-    pub(crate) dump_error: Option<DumpError>,
 }
 
 impl Watch {
@@ -139,16 +128,16 @@ impl Watch {
     fn fire(&mut self, index: usize, readout: &Readout) {
         let rule = &mut self.rules[index];
         let at = SystemTime::now();
-        rule.last.fired = Some(at);
-        rule.last.untold = Some(at);
+        rule.figures.last_fired = Some(at);
+        rule.untold = Some(at);
         // First, and without anything that allocates before it.
         for dump in &mut rule.dumps {
             let result = dump.write(&rule.name);
             let is_written = matches!(result, Ok(()) | Err(DumpError::NotPruned { .. }));
-            rule.last.dumped += u64::from(is_written);
+            rule.figures.dumped += u64::from(is_written);
             if let Err(error) = result {
-                rule.last.dumps_failed += 1;
-                rule.last.dump_error = Some(error);
+                rule.figures.dumps_failed += 1;
+                rule.dump_error = Some(error);
             }
         }
         if let Some(look) = rule.look {
@@ -159,7 +148,7 @@ impl Watch {
     /// Hands the events of this tick to the threads of their rules.
     fn tell(&mut self, readout: &Readout) {
         for rule in &mut self.rules {
-            if let Some(at) = rule.last.untold.take()
+            if let Some(at) = rule.untold.take()
                 && let Some(worker) = &rule.worker
             {
                 worker.tell(rule.event(readout, at));
@@ -170,10 +159,10 @@ impl Watch {
     /// The fewest live bytes with which something could fire.
     fn alarm(&self, readout: &Readout) -> Option<u64> {
         let of_rules = self.rules.iter().filter_map(|rule| {
-            let (quantity, value) = (rule.condition.quantity()?, rule.last.value?);
+            let (quantity, value) = (rule.condition.quantity()?, rule.figures.value?);
             let threshold = rule.law.threshold;
             rule.law
-                .watches_a_rise(&rule.state, readout.now)
+                .watches_a_rise(&rule.figures.state, readout.now)
                 .then(|| self.readings.room(readout, quantity, threshold, value))?
         });
         let of_reclaimers = self
@@ -206,7 +195,7 @@ impl Watch {
         let cool_downs = self
             .rules
             .iter()
-            .filter_map(|rule| rule.law.due(&rule.state));
+            .filter_map(|rule| rule.law.due(&rule.figures.state));
         let next = tick
             .into_iter()
             .chain(self.closer.due())
@@ -234,15 +223,17 @@ impl Watched {
         let quantity = match &self.condition.kind {
             Kind::Pulled(trigger) => {
                 let pulled = trigger.take();
-                return self.law.judge_trigger(&mut self.state, pulled, readout.now);
+                return self
+                    .law
+                    .judge_trigger(&mut self.figures.state, pulled, readout.now);
             }
             Kind::Crossing { quantity, .. } => quantity,
         };
         let value = readout.value(quantity, self.window.as_mut());
-        self.last.value = value.ok();
-        self.last.unread = value.err();
+        self.figures.value = value.ok();
+        self.figures.unread = value.err();
         value.map_or(Verdict::Quiet, |value| {
-            self.law.judge(&mut self.state, value, readout.now)
+            self.law.judge(&mut self.figures.state, value, readout.now)
         })
     }
 
@@ -257,13 +248,13 @@ impl Watched {
                 Kind::Crossing { direction, .. } => *direction,
                 Kind::Pulled(_) => Direction::Rising,
             },
-            value: crossed(self.last.value.unwrap_or(0.0)),
+            value: crossed(self.figures.value.unwrap_or(0.0)),
             threshold: crossed(self.law.threshold),
             limit: readout
                 .limit
                 .filter(|_| matches!(quantity, Some(Quantity::ShareOfLimit))),
             at,
-            firing: self.state.fired,
+            firing: self.figures.state.fired,
             totals: readout.totals,
         }
     }

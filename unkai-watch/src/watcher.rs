@@ -9,17 +9,17 @@ use std::time::{Duration, Instant};
 
 use unkai_core::{aside, process};
 
-use crate::board::{Board, Plate, Shared};
+use crate::board::{Board, Figures, Plate, Shared};
 use crate::check;
 use crate::closer::Closer;
 use crate::error::StartError;
 use crate::judge::Law;
 use crate::quantity::Quantity;
-use crate::readings::{Needs, Readings};
+use crate::readings::{Needs, Readings, Unread};
 use crate::reclaim::{Reclaim, Reclaimer};
 use crate::rule::Rule;
 use crate::status::Status;
-use crate::tick::{Last, Watch, Watched};
+use crate::tick::{Watch, Watched};
 use crate::window::Window;
 use crate::worker::Worker;
 
@@ -116,7 +116,10 @@ impl Watcher {
             none if none.is_empty() => None,
             reclaimers => Some(Reclaim::start(reclaimers)?),
         };
-        let mut needs = Needs::default();
+        let mut needs = Needs {
+            process_limit: reclaim.is_some(),
+            ..Needs::default()
+        };
         let quantities = || rules.iter().filter_map(|rule| rule.condition.quantity());
         quantities().for_each(|quantity| needs.add(quantity));
         let readings = Readings::open(needs);
@@ -157,16 +160,18 @@ impl Watched {
             Some(Worker::start(&rule.name, rule.actions)?)
         };
         let window = rule.condition.quantity().and_then(Quantity::window);
+        let unread = rule.condition.quantity().map(|_| Unread::NotYet);
         Ok(Self {
             name: Arc::from(rule.name),
             window: window.map(Window::new),
             condition: rule.condition,
-            state: law.start(),
+            figures: Figures::new(law.start(), unread),
             law,
             look: rule.look,
             dumps: rule.dumps,
             worker,
-            last: Last::default(),
+            dump_error: None,
+            untold: None,
         })
     }
 
@@ -174,7 +179,9 @@ impl Watched {
         Plate {
             name: Arc::clone(&self.name),
             condition: self.condition.to_string(),
+            unit: self.condition.quantity().map(Quantity::unit),
             desk: self.worker.as_ref().map(|worker| Arc::clone(worker.desk())),
+            dump_error: Mutex::new(None),
         }
     }
 }

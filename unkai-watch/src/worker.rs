@@ -3,6 +3,7 @@
 //! Each rule has one of its own, so that one that blocks misses its own later events and nobody else's.
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -26,15 +27,17 @@ pub(crate) struct Worker {
 #[derive(Debug)]
 pub(crate) struct Desk {
     events: Mailbox<Event>,
+    /// Events for which there was no time.
+    pub(crate) skipped: AtomicU64,
     outcomes: Mutex<Outcomes>,
 }
 
 /// What came of the actions of one rule.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outcomes {
-    /// Events for which there was no time.
-    pub(crate) skipped: u64,
     pub(crate) reports: Tally,
+    #[cfg(feature = "log")]
+    pub(crate) logs: Tally,
     pub(crate) callbacks: Tally,
 }
 
@@ -51,6 +54,7 @@ impl Worker {
     pub(crate) fn start(rule: &str, actions: Vec<Action>) -> io::Result<Self> {
         let desk = Arc::new(Desk {
             events: Mailbox::new(),
+            skipped: AtomicU64::new(0),
             outcomes: Mutex::default(),
         });
         let thread = {
@@ -70,7 +74,8 @@ impl Worker {
     /// Hands over an event, if there is time for it. Allocates nothing.
     pub(crate) fn tell(&self, event: Event) {
         if !self.desk.events.put(event) {
-            self.desk.outcomes().skipped += 1;
+            // Relaxed: a number for people.
+            self.desk.skipped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -91,7 +96,7 @@ impl Drop for Worker {
 }
 
 impl Desk {
-    /// What came of the actions so far. Nothing that blocks is done while it is locked.
+    /// What came of the actions so far.
     pub(crate) fn outcomes(&self) -> MutexGuard<'_, Outcomes> {
         self.outcomes.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -125,7 +130,7 @@ impl Desk {
             Action::Log => {
                 // A logger is the program's code.
                 let logged = contained::run(|| log::warn!(target: "unkai", "{event}"));
-                aside(|| self.outcomes().callbacks.note_failure(logged));
+                aside(|| self.outcomes().logs.note(logged));
             }
             Action::Call(callback) => {
                 let returned = contained::run(|| callback(event));
@@ -137,16 +142,12 @@ impl Desk {
 
 impl Tally {
     fn note(&mut self, result: Result<(), String>) {
-        if result.is_ok() {
-            self.done += 1;
-        }
-        self.note_failure(result);
-    }
-
-    fn note_failure(&mut self, result: Result<(), String>) {
-        if let Err(words) = result {
-            self.failed += 1;
-            self.last_error = Some(words);
+        match result {
+            Ok(()) => self.done += 1,
+            Err(words) => {
+                self.failed += 1;
+                self.last_error = Some(words);
+            }
         }
     }
 }

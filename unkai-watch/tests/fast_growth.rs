@@ -54,7 +54,7 @@ fn the_flag_is_raised_within_the_stated_bytes() {
             thread::scope(|scope| {
                 for _ in 0..threads {
                     scope.spawn(|| {
-                        let mut blocks = Vec::with_capacity((MOST / block) as usize);
+                        let mut blocks = Vec::with_capacity((64 * MIB / block) as usize);
                         start.wait();
                         while !raised.load(SeqCst) && blocks.len() < blocks.capacity() {
                             let mut seen = turn.lock().expect("nobody panics");

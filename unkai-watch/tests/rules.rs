@@ -117,6 +117,30 @@ fn resident_bytes_are_told() {
 }
 
 #[test]
+fn an_alarm_for_nothing_does_not_keep_the_watcher_busy() {
+    let _alone = alone();
+    let (rule_, _events) = told("resident", Quantity::ResidentBytes.rises_to(1 << 30));
+    let watching = Watcher::new()
+        .every(NEVER)
+        .rule(rule_)
+        .start()
+        .expect("it starts");
+    eventually("the first look", || watching.status().ticks > 0);
+    // 16 GiB in blocks of 1 MiB that nobody touches: live bytes grow, resident bytes hardly.
+    let blocks: Vec<Vec<u8>> = (0..16 << 10)
+        .map(|_| Vec::with_capacity(MIB as usize))
+        .collect();
+    looked(&watching);
+    let status = watching.status();
+    // Up to 64 MiB one for each MiB, then 64 each time that live bytes grow by the factor e; and the first, at 1 GiB.
+    assert!((1..1000).contains(&status.alarms), "{status}");
+    assert_eq!(rule(&watching, "resident").fired, 0, "{status}");
+    println!("{status}");
+    drop(black_box(blocks));
+    watching.stop();
+}
+
+#[test]
 fn growth_is_told_and_what_was_there_before_is_not() {
     let _alone = alone();
     let before = megabytes(100);

@@ -7,6 +7,12 @@ use std::{fmt, io};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ServeError {
+    /// `UNKAI_HTTP` is no address.
+    #[non_exhaustive]
+    Variable {
+        /// The beginning of what it is.
+        value: String,
+    },
     /// Other machines reach this address, and that was not [allowed](crate::Server::allow_remote).
     #[non_exhaustive]
     Remote {
@@ -38,10 +44,15 @@ pub enum ServeError {
 impl fmt::Display for ServeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Variable { value } => write!(
+                f,
+                "UNKAI_HTTP is {value:?}: expected a port, or an address and a port, such as 127.0.0.1:6060; for an \
+                 address that other machines reach, with `,remote` at its end"
+            ),
             Self::Remote { address } => write!(
                 f,
                 "profiles are not served at {address}: other machines may reach it, and nobody is asked who they are; \
-                 take an address of this machine, such as 127.0.0.1:{}, or call allow_remote(true)",
+                 take an address of this machine, such as 127.0.0.1:{}, or allow it by allow_remote(true), or by `,remote` at the end of UNKAI_HTTP",
                 address.port()
             ),
             Self::Listen { address, .. } => write!(
@@ -62,7 +73,7 @@ impl fmt::Display for ServeError {
 impl std::error::Error for ServeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Remote { .. } => None,
+            Self::Variable { .. } | Self::Remote { .. } => None,
             Self::Listen { source, .. } | Self::Runtime { source } | Self::Thread { source } => {
                 Some(source)
             }
