@@ -95,7 +95,14 @@ impl Display for EnvError {
             ),
             Self::Reports(error) => write!(f, "UNKAI_REPORTS: {error}"),
             Self::Dump(error) => write!(f, "UNKAI_RULES: a rule cannot prepare its dump: {error}"),
-            Self::Start(error) => write!(f, "the watcher does not start: {error}"),
+            Self::Start(error) => {
+                write!(f, "the watcher does not start: {error}")?;
+                // Whoever reads this sees nothing but this text.
+                match error.source() {
+                    Some(source) => write!(f, ": {source}"),
+                    None => Ok(()),
+                }
+            }
             Self::Signal { signal, source } => {
                 write!(f, "UNKAI_SIGNAL: there is no handler for signal {signal}: {source}")
             }

@@ -133,8 +133,8 @@ fn the_end_of_a_path_says_the_format() {
     for wrong in ["heap", "heap.", "heap.xml", "x.html/heap", ".", "/"] {
         assert!(format(wrong).is_err(), "{wrong}");
     }
-    let said = said_of("UNKAI_REPORT_AT_EXIT", "/tmp/heap.xml");
-    let expected = "UNKAI_REPORT_AT_EXIT is `/tmp/heap.xml`: `heap.xml` must end in .html, .json, .txt, .folded, .dhat.json";
+    let said = said_of("UNKAI_REPORT_AT_EXIT", "/var/heap.xml");
+    let expected = "UNKAI_REPORT_AT_EXIT is `/var/heap.xml`: `heap.xml` must end in .html, .json, .txt, .folded, .dhat.json";
     assert!(said.starts_with(expected), "{said}");
 }
 
