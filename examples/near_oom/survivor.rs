@@ -32,7 +32,7 @@ pub(crate) fn run(arguments: impl Iterator<Item = String>) -> Result<ExitCode, B
     };
     tell(&dump, &end)?;
     match folder.stays {
-        true => println!("All of it: unkai report {}", dump.display()),
+        true => println!("All of it: unkai name {} | unkai report -", dump.display()),
         false => println!("To keep the dump: --reports DIR"),
     }
     Ok(ExitCode::SUCCESS)

@@ -25,8 +25,8 @@ use sink::Sink;
 /// Writes the profile of this process when there is no memory left to do it with.
 ///
 /// A dump is a document of [`unkai_report::json`] without names and without the ages of blocks: all totals, each call
-/// stack with its estimates, and the files that its addresses lie in. `unkai report` shows it with names, as does
-/// [`unkai_report::json::read`] with `unkai_report::offline::name`.
+/// stack with its estimates, and the files that its addresses lie in. The tool `unkai` reads it, and names its functions:
+/// `unkai name DUMP | unkai report -`. So do [`unkai_report::json::read`] and `unkai_report::offline::name`.
 ///
 /// All that a dump takes is reserved ahead, and touched: [`write`](Self::write) allocates nothing, waits for no other
 /// thread and goes on where every allocation fails. A dump gets its name when it is whole; until then it is a hidden file that
