@@ -46,7 +46,11 @@ pub(crate) struct Look {
 
 /// What the rule's own thread does.
 pub(crate) enum Action {
-    Report(Reports),
+    Report {
+        reports: Reports,
+        /// Whether a failure is told on standard error: to an operator who has no other ear.
+        complains: bool,
+    },
     #[cfg(feature = "log")]
     Log,
     Call(Box<dyn FnMut(&Event) + Send>),
@@ -115,7 +119,15 @@ impl Rule {
     /// Costs what [`Report::new`](unkai_report::Report::new) costs: up to some seconds of one core, and memory for a while.
     /// With several reports of one rule, the profile is taken and named once.
     pub fn report(mut self, reports: Reports) -> Self {
-        self.actions.push(Action::Report(reports));
+        let complains = false;
+        self.actions.push(Action::Report { reports, complains });
+        self
+    }
+
+    /// [`report`](Self::report), and a line on standard error if that fails.
+    pub(crate) fn report_or_complain(mut self, reports: Reports) -> Self {
+        let complains = true;
+        self.actions.push(Action::Report { reports, complains });
         self
     }
 
@@ -165,7 +177,7 @@ impl fmt::Debug for Rule {
 impl fmt::Debug for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Report(_) => "Report",
+            Self::Report { .. } => "Report",
             #[cfg(feature = "log")]
             Self::Log => "Log",
             Self::Call(_) => "Call",

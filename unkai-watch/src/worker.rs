@@ -2,7 +2,7 @@
 //!
 //! Each rule has one of its own, so that one that blocks misses its own later events and nobody else's.
 
-use std::io;
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -114,7 +114,7 @@ impl Desk {
 
     fn act(&self, action: &mut Action, event: &Event, report: &mut Option<Report>) {
         match action {
-            Action::Report(reports) => aside(|| {
+            Action::Report { reports, complains } => aside(|| {
                 let written = contained::run(|| {
                     let report = report.get_or_insert_with(|| {
                         // The settings of the program's allocator hold already.
@@ -124,6 +124,9 @@ impl Desk {
                     reports.write(&event.rule, report)
                 });
                 let result = written.and_then(|written| written.map_err(in_words));
+                if let Err(words) = &result {
+                    tell_of_failure(&event.rule, words, *complains);
+                }
                 self.outcomes().reports.note(result.map(drop));
             }),
             #[cfg(feature = "log")]
@@ -149,6 +152,16 @@ impl Tally {
                 self.last_error = Some(words);
             }
         }
+    }
+}
+
+/// Says that a report was not written, to whoever listens.
+fn tell_of_failure(rule: &str, words: &str, complains: bool) {
+    #[cfg(feature = "log")]
+    let _ = contained::run(|| log::error!(target: "unkai", "{rule}: no report: {words}"));
+    if complains {
+        // If standard error is closed, nobody is left to be told.
+        let _ = writeln!(io::stderr(), "unkai: {rule}: no report: {words}");
     }
 }
 

@@ -63,7 +63,7 @@ fn watch(plan: &Plan) -> Result<Option<Watching>, EnvError> {
         .iter()
         .find(|name| !is_taken(name))
         .unwrap_or(&"signal");
-    let asked = Rule::new(*name, trigger.pulled()).report(reports.clone());
+    let asked = Rule::new(*name, trigger.pulled()).report_or_complain(reports.clone());
     // The handler before the watcher: a handler can be taken back without a trace.
     let handler = sys::on_signal(signal.number(), trigger).map_err(|source| EnvError::Signal {
         signal: signal.number(),
@@ -123,7 +123,7 @@ fn act(rule: Rule, action: &Action, reports: Option<&Reports>) -> Result<Rule, E
     Ok(match (action, reports) {
         (Action::Report(format), Some(reports)) => {
             let reports = reports.clone();
-            rule.report(match format {
+            rule.report_or_complain(match format {
                 Some(format) => reports.format(*format),
                 None => reports,
             })
