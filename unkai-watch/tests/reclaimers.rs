@@ -44,8 +44,9 @@ fn what_was_refused_is_granted_after_reclaimers_have_run() {
         })
         .start()
         .expect("it starts");
+    // Blocks so large leave some MiB below the limit: for code that cannot live without.
     loop {
-        let block = try_block(MIB);
+        let block = try_block(8 * MIB);
         match block {
             Some(block) => CACHE.lock().expect("nobody panics").push(block),
             None => break,
@@ -53,7 +54,7 @@ fn what_was_refused_is_granted_after_reclaimers_have_run() {
     }
     let mut block = None;
     eventually("room", || {
-        block = try_block(8 * MIB);
+        block = try_block(16 * MIB);
         block.is_some()
     });
     let reclaim = watching.status().reclaim.expect("there is one");
