@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::panic;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -69,20 +69,24 @@ pub(super) struct Running {
     child: Child,
     stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
+    stderr: BufReader<ChildStderr>,
 }
 
 impl Running {
     /// Starts it, and waits until it has read its variables.
     pub(super) fn start(role: &str, variables: &[(&str, &str)]) -> Self {
         let mut command = program(role, variables);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.stdin(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let stdin = child.stdin.take();
         let stdout = BufReader::new(child.stdout.take().unwrap());
+        let stderr = BufReader::new(child.stderr.take().unwrap());
         let mut running = Self {
             child,
             stdin,
             stdout,
+            stderr,
         };
         while !running.line().starts_with("watching") {}
         running
@@ -109,6 +113,13 @@ impl Running {
     pub(super) fn end(mut self) {
         drop(self.stdin.take());
         assert!(self.child.wait().unwrap().success());
+    }
+
+    /// The next line that it says on standard error.
+    pub(super) fn error_line(&mut self) -> String {
+        let mut line = String::new();
+        assert_ne!(self.stderr.read_line(&mut line).unwrap(), 0, "it has ended");
+        line.trim_end().to_owned()
     }
 }
 

@@ -55,6 +55,10 @@ pub(super) const ALL: &[(&str, fn())] = &[
     ),
     ("each_signal_writes_a_report", each_signal_writes_a_report),
     (
+        "a_report_that_cannot_be_written_is_told_and_harms_nothing",
+        a_report_that_cannot_be_written_is_told_and_harms_nothing,
+    ),
+    (
         "the_programs_own_handler_is_still_called",
         the_programs_own_handler_is_still_called,
     ),
@@ -277,6 +281,23 @@ fn each_signal_writes_a_report() {
         assert_eq!(files.len(), count);
         assert!(files.iter().all(|path| names_the_leak(path)));
     }
+    running.end();
+}
+
+fn a_report_that_cannot_be_written_is_told_and_harms_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let reports = format!("{},json", directory.path().display());
+    let variables = [("UNKAI_REPORTS", &*reports), ("UNKAI_SIGNAL", "USR2")];
+    let mut running = Running::start("wait", &variables);
+    directory.close().unwrap();
+    running.signal(libc::SIGUSR2);
+    let told = running.error_line();
+    assert!(told.starts_with("unkai: signal: no report: "), "{told}");
+    let directory = reports.trim_end_matches(",json");
+    assert!(
+        told.contains(directory) && told.contains("No such file"),
+        "{told}"
+    );
     running.end();
 }
 
