@@ -29,7 +29,8 @@ pub use serving::{Counts, Serving};
 ///   request for longest, or else of the one that has been taking its answer for longest: it is closed. So a thousand slow
 ///   clients do not keep out another.
 /// * **Requests:** one for each connection. Its head must be there within [10 seconds](Self::head_timeout), or the
-///   connection is closed, and may have 16 KiB in 64 headers: else the answer is 431, or 414 for its first line. Its body is not read.
+///   connection is closed, and may have 16 KiB in 64 headers: else the answer is 431, and what did not fit is never kept.
+///   Its body is not read.
 /// * **Time:** a connection ends two minutes after the longest `seconds=` at the latest.
 /// * **Failures to accept**, as when the process has no file left, are counted in [`Serving::counts`]; after one,
 ///   a connection that has been without a request for a second is closed, and the server waits for 100 ms.

@@ -150,9 +150,11 @@ fn what_is_no_request_does_no_harm() {
     }
     flood.extend(b"\r\n");
     let many = flood[..2000].to_vec();
+    let short = [b"GET /", &long[..20_000], b" HTTP/1.1\r\n\r\n"].concat();
     for (what, bytes, statuses) in [
-        ("a line of 1 MB", &line[..], &[414, 431][..]),
+        ("a line of 1 MB", &line[..], &[431][..]),
         ("a header of 1 MB", &header, &[431]),
+        ("a line of 20 KB", &short, &[431]),
         ("100,000 headers", &flood, &[431]),
         (
             "more than 64 headers",
