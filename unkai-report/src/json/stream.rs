@@ -51,7 +51,7 @@ impl Stream {
     /// Writes a document: everything of `survey` but its sites, and in their place those that `each_site` calls its
     /// argument with. With a line break at its end.
     ///
-    /// Many small pieces are handed to `out`. Takes about 2 µs for each site on a machine of 2020, and 8 KiB of stack.
+    /// Many small pieces are handed to `out`. Takes 4 to 11 µs for each site of 64 frames.
     ///
     /// # Errors
     /// The first of `out`; nothing more is written then. Allocates nothing even so, if that error does not.
