@@ -1,7 +1,11 @@
 // The README's programs are for stable: they hand `Unkai` to hashbrown, which takes allocator-api2's trait. With `nightly`
-// it implements std's, for std's collections; hashbrown can be switched as well, but not by a feature of ours.
+// it implements std's, for std's collections; hashbrown can be switched as well, but not by a feature of ours. And one of
+// them shows `watch` and `http`.
 #![cfg_attr(
-    not(all(doctest, feature = "nightly")),
+    not(all(
+        doctest,
+        any(feature = "nightly", not(feature = "watch"), not(feature = "http"))
+    )),
     doc = include_str!("../README.md")
 )]
 

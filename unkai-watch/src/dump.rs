@@ -37,7 +37,7 @@ use sink::Sink;
 /// | file | `unkai-dump-<UTC time>-<process>-<name>.json`, readable by its owner only |
 /// | bytes | about 450 for each call stack and 17 for each of its frames: 25 MB where the tables are full (16,384 stacks of 64 frames) |
 /// | time | 4 to 11 µs for each call stack of 64 frames: 0.07 to 0.2 s where the tables are full |
-/// | reserved | some 100 KiB |
+/// | reserved | some 100 KiB, and a descriptor for the file |
 ///
 /// Nothing is flushed to the disk: what was written outlives the process, however it ends, because the system has it. Only
 /// if the machine itself stops within half a minute, it may be lost. To wait for the disk would cost the very
@@ -130,6 +130,8 @@ impl Dump {
             .write_to(&mut file, room, usize::MAX)
             .map_err(|source| self.directory.not_written(source))
             .and_then(|()| self.directory.rename(&temporary, &whole));
+        drop(file);
+        self.directory.reserve_descriptor();
         if let Err(error) = written {
             self.directory.remove(&temporary);
             return Err(error);

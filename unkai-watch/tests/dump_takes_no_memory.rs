@@ -94,8 +94,14 @@ fn a_dump_says_what_a_report_without_names_says() {
     let mut dump = Dump::to(folder.path()).expect("it is a directory");
     // Nothing that happens here is in the numbers.
     aside(|| {
-        let report = Report::without_names(process::snapshot(&Config::new()));
-        dump.write("test").expect("there is room");
+        let snapshot = || process::snapshot(&Config::new());
+        // The test harness allocates on a thread of its own now and then.
+        let quiet = (0..100).find_map(|_| {
+            let before = snapshot();
+            dump.write("test").expect("there is room");
+            (comparable(&before) == comparable(&snapshot())).then_some(before)
+        });
+        let report = Report::without_names(quiet.expect("a moment without allocations"));
         let dumped = read(&dump);
         let (now, then) = (report.snapshot(), dumped.snapshot());
         assert!(then.taken_at >= now.taken_at && then.uptime >= now.uptime);
@@ -103,7 +109,7 @@ fn a_dump_says_what_a_report_without_names_says() {
         assert!(now.sites.iter().any(|site| site.ages.total() > 0.0));
         let alike = comparable(now);
         assert!(alike.sites.len() > 400 && alike.totals.live_bytes() > 4_000_000);
-        assert_eq!(comparable(then), alike);
+        assert!(comparable(then) == alike, "the numbers differ");
         assert_eq!(dumped.modules(), report.modules());
         assert!(dumped.symbols().is_empty());
     });

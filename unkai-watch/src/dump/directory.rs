@@ -23,6 +23,8 @@ use crate::file_name::{FileName, Kind};
 #[derive(Debug)]
 pub(super) struct Directory {
     fd: OwnedFd,
+    /// A descriptor in reserve, for when the process has none left.
+    spare: Option<OwnedFd>,
     path: Arc<Path>,
     /// The path for the system.
     c_path: CString,
@@ -41,6 +43,7 @@ impl Directory {
         let c_path = c_path.map_err(|_| not_opened(io::ErrorKind::InvalidInput.into()))?;
         let fd = open(&c_path).map_err(|errno| not_opened(errno.into()))?;
         Ok(Self {
+            spare: fd.try_clone().ok(),
             fd,
             path,
             c_path,
@@ -61,6 +64,9 @@ impl Directory {
             {
                 self.fd = fd;
             }
+            if matches!(errno, Errno::MFILE | Errno::NFILE) {
+                self.spare = None;
+            }
             create(&self.fd, name)
         });
         let file = file.map_err(|errno| DumpError::Create {
@@ -80,6 +86,13 @@ impl Directory {
     pub(super) fn not_written(&self, source: io::Error) -> DumpError {
         let dir = Arc::clone(&self.path);
         DumpError::Write { dir, source }
+    }
+
+    /// Takes a descriptor in reserve again, if there is one to be had.
+    pub(super) fn reserve_descriptor(&mut self) {
+        if self.spare.is_none() {
+            self.spare = self.fd.try_clone().ok();
+        }
     }
 
     /// Gives the file its name, in place of a file that has it.
