@@ -20,6 +20,8 @@ static HEAP: Outer<UnkaiGlobalAlloc<Strict>> = Outer::new(UnkaiGlobalAlloc::with
     Strict,
     Config::new()
         .sampling_off()
+        // Fewer than there are threads below: the others count on shared counters.
+        .max_threads(6)
         .limit(LIMIT)
         .refuse_at_limit(true),
 ));
