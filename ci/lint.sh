@@ -27,5 +27,5 @@ for features in "" log pprof flamegraph log,pprof,flamegraph; do
 done
 cargo clippy --quiet -p unkai --all-targets --features prometheus,pprof,flamegraph,offline,watch,http,log -- -D warnings
 RUSTFLAGS="" RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps
-RUSTFLAGS="" RUSTDOCFLAGS="-D warnings" cargo doc --quiet -p unkai-report --no-deps --all-features
+RUSTFLAGS="" RUSTDOCFLAGS="-D warnings" cargo doc --quiet -p unkai-report -p unkai-watch -p unkai-http --no-deps --all-features
 echo "lint: clean"
