@@ -62,7 +62,7 @@ function drawTotals() {
         `${peak_digits} B${peak_error ? ` ± ${peak_error} at most` : ""}`),
       card("allocated", isChange ? "Allocated, in the window" : "Allocated", inBytes(allocated.bytes), exactly(allocated)),
       card("freed", isChange ? "Freed, in the window" : "Freed", inBytes(freed.bytes), exactly(freed))),
-    refused.map(who => el("p", { class: "note refused" }, `${who}.`)),
+    ...refused.map(who => el("p", { class: "note refused" }, `${who}.`)),
     el("div", { class: "pair" }, largestSites(), machinePanel()),
     el("p", { class: "note sampling" }, "Totals are exact. ", data.sampling[0]));
 }

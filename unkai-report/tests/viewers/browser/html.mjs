@@ -218,7 +218,10 @@ const parts = {
     const trust = await textOf("#trust");
     assert.match(trust, /Sampling is paused/);
     assert.match(trust, /Losses: 11 kinds/);
-    assert.match(await textOf("#totals"), /2 requests refused by the allocator/);
+    const totals = await textOf("#totals");
+    assert.match(totals, /1 request refused at the limit\./);
+    assert.match(totals, /1 request refused by the allocator\./);
+    assert.match(totals, /Its limit is 15\.3 MiB of live bytes: exceeded by 1\.91 MiB\./);
     assert.ok(!(await textOf("#sites")).includes("called by"));
     assert.equal(await page.$eval("#trust details", details => details.open), false);
     await page.click("#trust summary");
