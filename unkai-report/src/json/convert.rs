@@ -6,13 +6,36 @@ use std::io;
 use unkai_core::Snapshot;
 
 use super::error::ReadError;
-use super::wire::Document;
+use super::wire::{Address, Document};
 use super::{HEAP_PROFILE, modules, naming, sites, status};
 use crate::report::Report;
 
 pub(super) fn to_document(report: &Report) -> io::Result<Document> {
     let snapshot = report.snapshot();
     let addresses = sites::addresses(report);
+    let modules = modules::modules(report.modules());
+    Ok(Document {
+        naming: report.symbols().cost().map(naming::naming),
+        functions: sites::functions(report.symbols()),
+        ..without_names(
+            snapshot,
+            status::losses(&snapshot.losses)?,
+            Some(modules).filter(|list| !list.is_empty()),
+            sites::sites(report, &addresses),
+            addresses,
+        )?
+    })
+}
+
+/// A document of everything in `snapshot` that needs no name, with its lists in whatever form they can be written.
+/// Allocates nothing.
+pub(super) fn without_names<Losses, Modules, Sites>(
+    snapshot: &Snapshot,
+    losses: Losses,
+    modules: Option<Modules>,
+    sites: Sites,
+    addresses: Vec<Address>,
+) -> io::Result<Document<Losses, Modules, Sites>> {
     Ok(Document {
         schema: Cow::Borrowed(HEAP_PROFILE.name),
         version: HEAP_PROFILE.version,
@@ -24,13 +47,13 @@ pub(super) fn to_document(report: &Report) -> io::Result<Document> {
         limit: snapshot.limit.map(status::limit),
         sampling: status::sampling(&snapshot.sampling)?,
         unwinding: status::unwinding(&snapshot.unwinding)?,
-        losses: status::losses(&snapshot.losses)?,
+        losses,
         own_memory: status::own_memory(&snapshot.own_memory),
-        modules: Some(modules::modules(report.modules())).filter(|list| !list.is_empty()),
-        naming: report.symbols().cost().map(naming::naming),
-        functions: sites::functions(report.symbols()),
-        sites: sites::sites(report, &addresses),
+        modules,
+        naming: None,
+        functions: Vec::new(),
         addresses,
+        sites,
     })
 }
 

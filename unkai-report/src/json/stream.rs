@@ -1,6 +1,5 @@
 //! A document without memory: for the moment before there is none.
 
-use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 use std::io::{self, Write as _};
@@ -9,8 +8,8 @@ use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
 use unkai_core::{Losses, Site, Snapshot};
 
-use super::wire::{Document, Module};
-use super::{HEAP_PROFILE, modules, sites, status};
+use super::wire::Module;
+use super::{convert, modules, sites, status};
 use crate::modules::Modules;
 
 /// Writes documents of the [schema](super) without allocating, one site after the other.
@@ -62,25 +61,13 @@ impl Stream {
         each_site: impl FnOnce(&mut dyn FnMut(&Site)),
         out: &mut impl io::Write,
     ) -> io::Result<()> {
-        let document = Document {
-            schema: Cow::Borrowed(HEAP_PROFILE.name),
-            version: HEAP_PROFILE.version,
-            taken_at: status::moment(survey.taken_at),
-            uptime: status::span(survey.uptime),
-            window: survey.window.map(status::span),
-            totals: status::totals(&survey.totals),
-            resident_bytes: survey.resident_bytes,
-            limit: survey.limit.map(status::limit),
-            sampling: status::sampling(&survey.sampling)?,
-            unwinding: status::unwinding(&survey.unwinding)?,
-            losses: NamedLosses::of(&survey.losses)?,
-            own_memory: status::own_memory(&survey.own_memory),
-            modules: (!self.modules.is_empty()).then_some(&self.modules),
-            naming: None,
-            functions: Vec::new(),
-            addresses: Vec::new(),
-            sites: EachSite(Cell::new(Some(each_site))),
-        };
+        let document = convert::without_names(
+            survey,
+            NamedLosses::of(&survey.losses)?,
+            (!self.modules.is_empty()).then_some(&self.modules),
+            EachSite(Cell::new(Some(each_site))),
+            Vec::new(),
+        )?;
         let mut out = FirstError { out, error: None };
         // The only failures are those of `out`, which are kept aside: serde_json would put them into a box.
         let written = serde_json::to_writer(&mut out, &document).map_err(io::Error::from);
