@@ -145,6 +145,7 @@ impl Endpoint {
         let settings = &self.settings;
         let document = match Place::of(request.uri().path()) {
             Some(Place::Moved(to)) => return Answer::ready(response::moved(to)),
+            Some(Place::NoMoreNames) => return Answer::ready(response::no_more_names()),
             Some(Place::Document(document)) => document,
             None => return Answer::ready(response::not_found()),
         };

@@ -19,12 +19,13 @@
 //! | `/debug/pprof/` | a page of links | people |
 //! | `/debug/pprof/heap` | the heap profile; viewers show live bytes first | `go tool pprof`, servers that keep profiles |
 //! | `/debug/pprof/allocs` | the same profile; viewers show allocated bytes first | Parca, Grafana Alloy and Pyroscope fetch this one |
+//! | `/debug/pprof/symbol` | nothing but the answer that there are no more names | `go tool pprof`, where a profile has none |
 //! | `/debug/unkai/` | the whole report as one page: flame graph, sites, durations | people |
 //! | `/debug/unkai/heap.json` | the profile with every digit | the tool `unkai`, and programs |
 //! | `/debug/unkai/heap.folded` | live bytes as folded stacks | flame graph tools |
 //! | `/metrics` | exact totals, and the largest sites, as OpenMetrics | Prometheus |
 //!
-//! The first three are where Go has them. `unkai` in the next names what nobody else has. `GET` and `HEAD` are answered;
+//! The first four are where Go has them. `unkai` in the next names what nobody else has. `GET` and `HEAD` are answered;
 //! `HEAD` does no work. Everything may be mounted below a prefix: links are relative.
 //!
 //! | parameter | of | does |
@@ -60,8 +61,8 @@
 //! * **A snapshot** stops no thread, and takes some ms for thousands of sites.
 //! * **Names** are looked up [once for each address](unkai_report::NameCache): on a large binary seconds, and up to
 //!   [256 MiB](unkai_report::ResolveLimits) until it is done. For what servers fetch again and again (`/metrics`, and `heap` and `allocs`
-//!   without parameters) that is a twentieth of the time at most: an address that is new meanwhile stays a number, or
-//!   among the other sites, for a while. What people wait for (`/debug/unkai/`, `debug=1`, `seconds=`, `names=all`) has
+//!   without parameters) that is a twentieth of the time at most in the long run, and five seconds ahead of that: so who
+//!   asks now and then gets all names, and where it rests, a new address stays a number, or among the other sites, for a while. What people wait for (`/debug/unkai/`, `debug=1`, `seconds=`, `names=all`) has
 //!   all names at once. `names=none` looks up nothing.
 //! * **Memory** of the answers is that of the document, until its client has taken it. While 128 MiB of them lie unsent,
 //!   new ones are refused.

@@ -96,6 +96,15 @@ fn profiles_are_compressed_and_named_and_say_what_they_show_first() {
     }
 }
 
+#[test]
+fn who_asks_for_names_afterwards_is_told_that_there_are_no_more() {
+    let answer = get(server(), "/debug/pprof/symbol");
+    assert_eq!(
+        (answer.status, answer.text().trim()),
+        (200, "num_symbols: 0")
+    );
+}
+
 /// The table of strings of a profile: field 6 of the message.
 fn strings(mut profile: &[u8]) -> Vec<String> {
     let mut strings = Vec::new();

@@ -24,6 +24,11 @@ fn main() -> ExitCode {
         trial("pprof::what_is_live_and_where_it_was_allocated", "go", heap),
         trial("pprof::what_came_in_five_seconds", "go", delta),
         trial("pprof::all_that_was_allocated", "go", allocs),
+        trial(
+            "pprof::a_profile_without_names_is_read",
+            "go",
+            without_names,
+        ),
         trial("pprof::a_refusal_is_shown_to_the_user", "go", refusal),
         trial(
             "prometheus::promtool_has_no_complaint",
@@ -102,6 +107,14 @@ fn allocs() -> Result {
     has(&top, "service::load::work")?;
     let top = pprof(&["-top", "-seconds=5"], service.address, "allocs")?;
     has(&top, "Duration: 5")
+}
+
+fn without_names() -> Result {
+    let service = Service::started()?;
+    // It asks for names when it has none, at a path of its own, and gives up if that is not there.
+    let top = pprof(&["-top"], service.address, "heap?names=none")?;
+    has(&top, "Type: inuse_space")?;
+    has(&top, "[service]")
 }
 
 fn refusal() -> Result {

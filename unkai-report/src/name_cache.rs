@@ -21,9 +21,9 @@ use crate::symbols::{SourceFunction, Symbols};
 ///
 /// # Cost
 /// Looking up costs what [`Symbols::resolve_within`] says: on a large binary seconds, and up to 256 MiB until it is done.
-/// It takes a twentieth of the time at most: after it, nothing is looked up until 19 times as long has passed in the
-/// uptime of the snapshots; where memory was what stopped it, for ten minutes at least. What is new meanwhile has no name
-/// yet. Kept are the names of all addresses that were met: a few dozen bytes each, of which there are no more than
+/// In the long run it takes a twentieth of the time at most, by the uptime of the snapshots, and five seconds may be taken
+/// ahead of that: so who asks now and then has all names at once, and who asks all the time pays little. Where memory
+/// was what stopped it, nothing is looked up for ten minutes. What is new while it rests has no name yet. Kept are the names of all addresses that were met: a few dozen bytes each, of which there are no more than
 /// [`Config::max_stack_nodes`](unkai_core::Config::max_stack_nodes), and each function's name once. A report shares them.
 ///
 /// ```
@@ -77,8 +77,8 @@ impl NameCache {
 
     /// Looks up what is new in `snapshot`, if it is time to; waits while another thread looks up.
     pub fn learn(&self, snapshot: &Snapshot) {
-        let learner = lock(&self.learner);
-        if snapshot.uptime >= learner.resume_at {
+        let mut learner = lock(&self.learner);
+        if learner.pace.allows(snapshot.uptime) {
             self.look_up(learner, snapshot);
         }
     }
@@ -93,12 +93,12 @@ impl NameCache {
     pub(crate) fn learn_without_waiting(&self, snapshot: &Snapshot) {
         use std::sync::TryLockError;
 
-        let learner = match self.learner.try_lock() {
+        let mut learner = match self.learner.try_lock() {
             Ok(learner) => learner,
             Err(TryLockError::Poisoned(learner)) => learner.into_inner(),
             Err(TryLockError::WouldBlock) => return,
         };
-        if snapshot.uptime >= learner.resume_at {
+        if learner.pace.allows(snapshot.uptime) {
             self.look_up(learner, snapshot);
         }
     }
@@ -131,11 +131,10 @@ impl NameCache {
             let found = learner.find(new);
             let stopped_by = found.symbols.cost().and_then(|cost| cost.stopped_by);
             lock(&self.known).add(found);
-            let mut rest = start.elapsed().saturating_mul(REST);
+            learner.pace.note(start.elapsed());
             if let Some(ResolveLimit::MemoryBytes(_)) = stopped_by {
-                rest = rest.max(REST_FROM_MEMORY);
+                learner.pace.resume_at = snapshot.uptime.saturating_add(REST_FROM_MEMORY);
             }
-            learner.resume_at = snapshot.uptime.saturating_add(rest);
         });
     }
 }
@@ -198,8 +197,31 @@ struct Learner {
     limits: ResolveLimits,
     /// In place of this process's debug information.
     look_up: Option<LookUp>,
-    /// The uptime before which nothing is looked up unless somebody waits for it.
+    pace: Pace,
+}
+
+/// Sees to it that looking up takes a small part of the time, unless somebody waits for it. Pure.
+#[derive(Debug, Default)]
+struct Pace {
+    /// How long was looked up ahead of what time allows.
+    ahead: Duration,
+    /// The uptime at which that was so.
+    at: Duration,
+    /// The uptime before which nothing is looked up at all.
     resume_at: Duration,
+}
+
+impl Pace {
+    fn allows(&mut self, uptime: Duration) -> bool {
+        let earned = uptime.saturating_sub(self.at) / ONE_IN;
+        self.at = self.at.max(uptime);
+        self.ahead = self.ahead.saturating_sub(earned);
+        self.ahead < MOST_AHEAD && uptime >= self.resume_at
+    }
+
+    fn note(&mut self, elapsed: Duration) {
+        self.ahead = self.ahead.saturating_add(elapsed);
+    }
 }
 
 /// Finds the functions at an address, innermost first.
@@ -236,8 +258,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// After looking up, so many times as long passes before the next time: it takes a twentieth of the time at most.
-const REST: u32 = 19;
+/// The part of the time that looking up takes in the long run.
+const ONE_IN: u32 = 20;
+/// How much more it may take at once: most programs are named whole within it.
+const MOST_AHEAD: Duration = Duration::from_secs(5);
 /// Memory that was too much a moment ago is not asked for again soon.
 const REST_FROM_MEMORY: Duration = Duration::from_secs(600);
 
@@ -282,20 +306,45 @@ mod tests {
     }
 
     #[test]
-    fn looking_up_rests_19_times_as_long_unless_somebody_waits() {
-        let cache = NameCache::by(|address| {
-            thread::sleep(Duration::from_millis(20));
-            named(address)
-        });
+    fn looking_up_rests_when_it_has_taken_much_unless_somebody_waits() {
+        let cache = NameCache::by(named);
         let names = || cache.known().symbols.addresses().count();
         cache.learn(&snapshot(100, &[1]));
-        assert_eq!(names(), 1);
         cache.learn(&snapshot(100, &[2]));
-        assert_eq!(names(), 1, "it rests");
-        cache.learn_now(&snapshot(100, &[2]));
-        assert_eq!(names(), 2, "somebody waits");
-        cache.learn(&snapshot(100_000, &[3]));
-        assert_eq!(names(), 3, "it has rested");
+        assert_eq!(names(), 2);
+        lock(&cache.learner).pace.note(Duration::from_secs(9));
+        cache.learn(&snapshot(100, &[3]));
+        cache.learn_without_waiting(&snapshot(100, &[3]));
+        assert_eq!(names(), 2, "it rests");
+        cache.learn_now(&snapshot(100, &[3]));
+        assert_eq!(names(), 3, "somebody waits");
+        cache.learn(&snapshot(200, &[4]));
+        assert_eq!(names(), 4, "it has rested");
+    }
+
+    #[test]
+    fn in_the_long_run_looking_up_takes_a_twentieth_of_the_time() {
+        let second = Duration::from_secs(1);
+        let mut pace = Pace::default();
+        let mut taken = Duration::ZERO;
+        for uptime in 0..10_000 {
+            if pace.allows(uptime * second) {
+                pace.note(2 * second);
+                taken += 2 * second;
+            }
+        }
+        let expected = 10_000 * second / 20;
+        assert!(
+            taken >= expected && taken <= expected + MOST_AHEAD + 2 * second,
+            "{taken:?}"
+        );
+        // Nothing is saved up beyond what may be taken ahead.
+        assert!(pace.allows(1_000_000 * second));
+        pace.note(MOST_AHEAD);
+        assert!(!pace.allows(1_000_000 * second));
+        // A snapshot from before changes nothing.
+        assert!(!pace.allows(second));
+        assert!(pace.allows(1_000_020 * second));
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub(super) enum Place {
     Document(Document),
     /// Another path, relative to this one.
     Moved(&'static str),
+    /// Where `go tool pprof` asks for names that a profile does not have. There are none but in profiles.
+    NoMoreNames,
 }
 
 impl Place {
@@ -19,6 +21,7 @@ impl Place {
         let document = DOCUMENTS.iter().find(|(known, _)| *known == path);
         match (document, path) {
             (Some(&(_, document)), _) => Some(Self::Document(document)),
+            (_, "/debug/pprof/symbol") => Some(Self::NoMoreNames),
             (_, "/debug/pprof") => Some(Self::Moved("pprof/")),
             (_, "/debug/unkai") => Some(Self::Moved("unkai/")),
             (_, "/" | "") => Some(Self::Moved("debug/pprof/")),

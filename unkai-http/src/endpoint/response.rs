@@ -53,6 +53,11 @@ pub(super) fn moved(to: &'static str) -> Response<Body> {
     response
 }
 
+/// In the words of Go. An error would be the end of `go tool pprof`.
+pub(super) fn no_more_names() -> Response<Body> {
+    text(StatusCode::OK, "num_symbols: 0")
+}
+
 pub(super) fn not_found() -> Response<Body> {
     let paths: Vec<&str> = DOCUMENTS.iter().map(|(path, _)| *path).collect();
     let paths = paths.join("\n  ");

@@ -25,8 +25,8 @@ use crate::symbols::SourceFunction;
 ///
 /// Names cost more, so they are kept: an address is looked up when it is met first, and never again. On a large binary
 /// a scrape with new addresses takes seconds and, until it is done, hundreds of MB, as
-/// [`Symbols::resolve`](crate::Symbols::resolve) says; Prometheus waits for 10 seconds unless told otherwise. After
-/// that, no address is looked up until 19 times as long has passed, so it is a twentieth of the time at most. What is
+/// [`Symbols::resolve`](crate::Symbols::resolve) says; Prometheus waits for 10 seconds unless told otherwise. In
+/// the long run, looking up takes a twentieth of the time at most, and then it rests. What is
 /// new in between is part of `(other sites)`; then the counter of its site rises by all that it has allocated. [`NameCache`]
 /// says what is kept. With [`top_sites(0)`](Options::top_sites) there are no names, and none of these costs.
 ///
