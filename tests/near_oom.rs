@@ -56,7 +56,7 @@ fn check(place: &str, end: &str) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}{said}");
     assert!(text.contains(end), "{text}");
-    assert!(text.contains("service::remember"), "{text}");
+    assert!(text.contains("::remember"), "{text}");
 
     // One whole dump, and nothing half-written.
     let files: Vec<_> = fs::read_dir(&folder).unwrap().collect();
