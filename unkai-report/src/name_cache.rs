@@ -21,8 +21,8 @@ use crate::symbols::{SourceFunction, Symbols};
 ///
 /// # Cost
 /// Looking up costs what [`Symbols::resolve_within`] says: on a large binary seconds, and up to 256 MiB until it is done.
-/// In the long run it takes a twentieth of the time at most, by the uptime of the snapshots, and five seconds may be taken
-/// ahead of that: so who asks now and then has all names at once, and who asks all the time pays little. Where memory
+/// In the long run it takes a twentieth of the time at most, by the uptime of the snapshots, and [five
+/// seconds](Self::ahead) may be taken ahead of that: so who asks now and then has all names at once, and who asks all the time pays little. Where memory
 /// was what stopped it, nothing is looked up for ten minutes. What is new while it rests has no name yet. Kept are the names of all addresses that were met: a few dozen bytes each, of which there are no more than
 /// [`Config::max_stack_nodes`](unkai_core::Config::max_stack_nodes), and each function's name once. A report shares them.
 ///
@@ -72,6 +72,18 @@ impl NameCache {
     pub fn limits(mut self, limits: ResolveLimits) -> Self {
         let learner = self.learner.get_mut();
         learner.unwrap_or_else(PoisonError::into_inner).limits = limits;
+        self
+    }
+
+    /// How long looking up may take before its share of the time is earned. Default: five seconds, in which most programs
+    /// are named whole.
+    #[must_use]
+    pub fn ahead(mut self, time: Duration) -> Self {
+        let learner = self.learner.get_mut();
+        learner
+            .unwrap_or_else(PoisonError::into_inner)
+            .pace
+            .most_ahead = time;
         self
     }
 
@@ -201,8 +213,9 @@ struct Learner {
 }
 
 /// Sees to it that looking up takes a small part of the time, unless somebody waits for it. Pure.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Pace {
+    most_ahead: Duration,
     /// How long was looked up ahead of what time allows.
     ahead: Duration,
     /// The uptime at which that was so.
@@ -211,12 +224,23 @@ struct Pace {
     resume_at: Duration,
 }
 
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            most_ahead: Duration::from_secs(5),
+            ahead: Duration::ZERO,
+            at: Duration::ZERO,
+            resume_at: Duration::ZERO,
+        }
+    }
+}
+
 impl Pace {
     fn allows(&mut self, uptime: Duration) -> bool {
         let earned = uptime.saturating_sub(self.at) / ONE_IN;
         self.at = self.at.max(uptime);
         self.ahead = self.ahead.saturating_sub(earned);
-        self.ahead < MOST_AHEAD && uptime >= self.resume_at
+        self.ahead <= self.most_ahead && uptime >= self.resume_at
     }
 
     fn note(&mut self, elapsed: Duration) {
@@ -260,8 +284,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The part of the time that looking up takes in the long run.
 const ONE_IN: u32 = 20;
-/// How much more it may take at once: most programs are named whole within it.
-const MOST_AHEAD: Duration = Duration::from_secs(5);
 /// Memory that was too much a moment ago is not asked for again soon.
 const REST_FROM_MEMORY: Duration = Duration::from_secs(600);
 
@@ -335,12 +357,12 @@ mod tests {
         }
         let expected = 10_000 * second / 20;
         assert!(
-            taken >= expected && taken <= expected + MOST_AHEAD + 2 * second,
+            taken >= expected && taken <= expected + 7 * second,
             "{taken:?}"
         );
         // Nothing is saved up beyond what may be taken ahead.
         assert!(pace.allows(1_000_000 * second));
-        pace.note(MOST_AHEAD);
+        pace.note(6 * second);
         assert!(!pace.allows(1_000_000 * second));
         // A snapshot from before changes nothing.
         assert!(!pace.allows(second));

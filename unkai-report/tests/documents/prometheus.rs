@@ -11,7 +11,7 @@ use prometheus_client::registry::Registry;
 use unkai_core::{Bounds, Scope, Site, Snapshot};
 use unkai_report::prometheus::{self, HeapCollector, Options};
 use unkai_report::scopes::prometheus::ScopesCollector;
-use unkai_report::{Report, SourceFunction};
+use unkai_report::{NameCache, Report, SourceFunction};
 
 use crate::golden::check;
 use crate::openmetrics::{Series, read};
@@ -374,10 +374,13 @@ impl Scraped {
             move || source.lock().expect("no test panicked").clone(),
             options,
         );
-        let registry = registry_of(collector.names(move |address| {
+        let names = NameCache::by(move |address| {
             noted.lock().expect("no test panicked").push(address);
             names(address)
-        }));
+        });
+        // Nothing ahead of time, so that it rests after each look-up.
+        let names = Arc::new(names.ahead(Duration::ZERO));
+        let registry = registry_of(collector.shared_names(names));
         Self {
             snapshot,
             asked,
