@@ -189,6 +189,17 @@ fn what_unkai_leaves_behind_is_exempt_and_counted() {
     let room = room();
     assert!(ask(room + 1).is_none() && ask(room).is_some());
     drop((snapshot, kept));
+
+    // Freed elsewhere before the thread that has stepped aside is back: the count goes below zero, and nothing else.
+    let passed_on = room;
+    HEAP.aside(|_| {
+        unkai::aside(|| {
+            let block = vec![0_u8; 3 * LIMIT as usize];
+            std::thread::scope(|scope| drop(scope.spawn(|| drop(block)).join()));
+            assert!(ask(1).is_some(), "aside nothing is refused");
+        });
+    });
+    support::eventually("the other thread ends", || ask(passed_on).is_some());
 }
 
 fn many_threads_never_hold_more(seed: u64) {
@@ -252,10 +263,14 @@ impl Unsampled for UnkaiGlobalAlloc<Strict> {
 }
 
 fn a_limit_that_is_lowered_refuses_until_enough_is_freed() {
-    let half = ask(LIMIT / 2).expect("there is room");
+    let mut half = ask(LIMIT / 2).expect("there is room");
     HEAP.inner.set_limit(Some(LIMIT / 4));
     let status = HEAP.inner.limit().expect("there is one");
     assert!(status.over_bytes() >= LIMIT / 4 && status.refuses);
+    assert!(ask(1).is_none());
+    // What shrinks asks for nothing: this would end the process if it were refused.
+    half.shrink_to(LIMIT as usize / 3);
+    assert_eq!(half.capacity() as u64, LIMIT / 3);
     assert!(ask(1).is_none());
     drop(half);
     assert!(ask(room()).is_some() && ask(room() + 1).is_none());

@@ -2,17 +2,17 @@
 //!
 //! Where requests are granted at the limit (the default), nothing happens here: an allocation is never refused, and whoever
 //! watches the heap acts. Where they are refused, every thread stands at a sentinel (`probe::thread`), so that each of its
-//! operations comes to the slow path, and this account is charged before
-//! the inner allocator is asked and given back after it has the block: so it is never below what the program holds, and
-//! a request that is refused would have exceeded the limit in that very moment. One atomic word for all threads is dear, but
-//! nothing lies idle anywhere, so a refusal needs to look nowhere else.
+//! operations comes to the slow path, and this account is charged before the inner allocator is asked and given back after
+//! it has the block: so it is never below what the program holds, and a request that is refused would have exceeded the
+//! limit in that very moment. One atomic word for all threads is dear, but nothing lies idle anywhere, so a refusal needs
+//! to look nowhere else.
 
 use super::Tracker;
 use crate::config::Config;
 use crate::probe::thread::{self, Standing};
 use crate::snapshot::LimitStatus;
 use crate::store::cells::Cells;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicI64, AtomicU64, Ordering};
 
 /// How an operation stands to the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,8 +30,9 @@ pub(crate) enum Claim {
 pub(super) struct Limit {
     /// What was set while the program runs, or one of the two words below.
     set: AtomicU64,
-    /// Requested bytes that are in use, being asked for, or being given back. Counted where requests are refused.
-    used: AtomicU64,
+    /// Requested bytes that are in use, being asked for, or being given back. Counted where requests are refused. Below zero
+    /// for a moment if another thread frees what one that has stepped aside allocated, before that one settles.
+    used: AtomicI64,
     /// Requests that were refused.
     refused: AtomicU64,
 }
@@ -40,18 +41,19 @@ impl Limit {
     pub(super) const fn new() -> Self {
         Self {
             set: AtomicU64::new(AS_CONFIGURED),
-            used: AtomicU64::new(0),
+            used: AtomicI64::new(0),
             refused: AtomicU64::new(0),
         }
     }
 
     fn take(&self, claim: Claim, bytes: usize, limit: u64) -> bool {
-        let most = if claim == Claim::Bounded {
-            limit
+        // Who asks for nothing more, as what shrinks, is not refused even above a limit that was lowered.
+        let most = if claim == Claim::Bounded && bytes > 0 {
+            i64::try_from(limit).unwrap_or(i64::MAX)
         } else {
-            u64::MAX
+            i64::MAX
         };
-        let raised = |used: u64| used.checked_add(bytes as u64).filter(|sum| *sum <= most);
+        let raised = |used: i64| used.checked_add(bytes as i64).filter(|sum| *sum <= most);
         // Acquire: pairs with the Release in `give`, so that what was given back is given back to the inner allocator, too.
         let order = Ordering::Acquire;
         self.used
@@ -60,7 +62,7 @@ impl Limit {
     }
 
     fn give(&self, bytes: usize) {
-        self.used.fetch_sub(bytes as u64, Ordering::Release);
+        self.used.fetch_sub(bytes as i64, Ordering::Release);
     }
 }
 
@@ -112,8 +114,8 @@ impl Tracker {
             .get()
             .is_some_and(|tables| tables.config.get_refuse_at_limit());
         if refuses {
-            self.limit.used.fetch_add(kept, Ordering::Relaxed);
-            self.limit.used.fetch_sub(gone, Ordering::Release);
+            self.limit.used.fetch_add(kept as i64, Ordering::Relaxed);
+            self.limit.used.fetch_sub(gone as i64, Ordering::Release);
         }
     }
 
