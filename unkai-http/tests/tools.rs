@@ -6,6 +6,8 @@
 mod client;
 #[path = "tools/prometheus.rs"]
 mod prometheus;
+#[path = "../../unkai-report/tests/support/real_prometheus.rs"]
+mod real_prometheus;
 #[path = "tools/service.rs"]
 mod service;
 

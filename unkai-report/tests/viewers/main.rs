@@ -10,6 +10,8 @@ mod html;
 mod openmetrics;
 mod pprof;
 mod prometheus;
+#[path = "../support/real_prometheus.rs"]
+mod real_prometheus;
 #[path = "../support/samples.rs"]
 mod samples;
 mod speedscope;
