@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Models of the lock-free structures, under every interleaving that loom can reach: the pool of cells, the trie of stacks,
-# the live table and its room, the memos, the tree of scopes. In a target folder of its own, for all of `std` is swapped.
+# Models of the lock-free structures, under every interleaving that loom can reach: the pool of cells, the alarm beside the
+# peak, the trie of stacks, the live table and its room, the memos, the tree of scopes. In a target folder of its own, for all of `std` is swapped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ci/setup.sh

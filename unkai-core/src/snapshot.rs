@@ -57,7 +57,8 @@ pub struct Totals {
     pub peak_live_bytes: u64,
     /// How far `peak_live_bytes` may lie from the true peak, in bytes.
     pub peak_error_bytes: u64,
-    /// Requests of the program that the inner allocator refused, as far as they were checked.
+    /// Requests of the program that were refused: by the inner allocator, as far as they were checked, or at the process's
+    /// limit (of which [`LimitStatus::refused_requests`] counts its own).
     pub refused_requests: u64,
 }
 

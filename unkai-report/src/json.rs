@@ -11,7 +11,7 @@
 //! | `taken_at` | `unix_seconds`, `nanoseconds`: when the snapshot was taken |
 //! | `uptime` | `seconds`, `nanoseconds`: how long the profiler had run |
 //! | `window` | `null`, or for a difference of two snapshots the time between them |
-//! | `totals` | exact: `allocated` and `freed` with `bytes` and `blocks`; `peak_live_bytes`, `peak_error_bytes`, `refused_requests` |
+//! | `totals` | exact: `allocated` and `freed` with `bytes` and `blocks`; `peak_live_bytes`, `peak_error_bytes`; `refused_requests`, those of the limit among them |
 //! | `resident_bytes` | bytes of the process in physical memory; missing if the system did not say |
 //! | `limit` | the limit of the process: `limit_bytes`, the `live_bytes` to compare it with, whether it `refuses` what would exceed it, and the `refused_requests` so far; missing without a limit |
 //! | `sampling` | `mode`: `"off"`, `"every_block"`, `{"bytes": {"interval": n}}` or `{"blocks": {"one_in": n}}`; where a table that is nearly full keeps it sparser than set, `widened`: `set`, like `mode`, and `by`, the name of the table in `own_memory`; `paused`; `threshold_bytes` |

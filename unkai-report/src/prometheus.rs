@@ -14,7 +14,7 @@
 //! | `unkai_peak_error_bytes` | gauge | how far that may lie from the true peak |
 //! | `unkai_allocated_bytes_total`, `unkai_allocations_total` | counter | everything ever allocated, in bytes and in blocks |
 //! | `unkai_freed_bytes_total`, `unkai_frees_total` | counter | everything ever freed |
-//! | `unkai_refused_requests_total` | counter | requests that the allocator refused, as far as they were checked |
+//! | `unkai_refused_requests_total` | counter | requests that the allocator refused, as far as they were checked, or the limit |
 //! | `unkai_resident_bytes` | gauge | physical memory of the process: program, allocator and unkai; where the system says |
 //! | `unkai_limit_bytes` | gauge | the limit of live bytes of the process; if there is one |
 //! | `unkai_limit_refused_requests_total` | counter | requests that were refused because they would have exceeded it; if that is what the limit does |
