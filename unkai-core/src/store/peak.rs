@@ -107,7 +107,7 @@ impl Peak {
         match self.alarm.load(Ordering::Relaxed) {
             NO_ALARM => fence,
             // A published sum is without `extra`, and is to be *above* the trip.
-            alarm => fence.min(alarm - extra - 1),
+            alarm => fence.min(alarm.saturating_sub(extra).saturating_sub(1)),
         }
     }
 
@@ -289,5 +289,8 @@ mod tests {
         assert!(peak.set_alarm(Some(1001), &pool, 1), "one byte elsewhere");
         assert!(!peak.measure(&pool, 1), "only once");
         assert!(!peak.set_alarm(None, &pool, 1));
+        // The highest there is, while more was freed than allocated outside the cells.
+        assert!(!peak.set_alarm(Some(i64::MAX - 1), &pool, -1000));
+        assert!(peak.trip.load(Ordering::Relaxed) >= 1000);
     }
 }
