@@ -16,8 +16,9 @@ pub(super) use halves::{heavy, is_available, light};
     not(any(loom, miri, unkai_portable))
 ))]
 mod halves {
-    use std::sync::OnceLock;
-    use std::sync::atomic::{Ordering, compiler_fence};
+    use std::sync::atomic::compiler_fence;
+
+    use crate::sync::{AtomicUsize, Ordering};
 
     /// *A*'s half, between its write and its read.
     #[inline]
@@ -35,11 +36,27 @@ mod halves {
         }
     }
 
-    /// Whether the system has it. Asked once.
+    /// Whether the system has it. Kept once it was asked; nobody waits for who asks.
     pub(in super::super) fn is_available() -> bool {
-        static AVAILABLE: OnceLock<bool> = OnceLock::new();
-        *AVAILABLE.get_or_init(|| system::register() && system::barrier())
+        static AVAILABLE: AtomicUsize = AtomicUsize::new(UNKNOWN);
+        match AVAILABLE.load(Ordering::Relaxed) {
+            UNKNOWN => {
+                let available = system::register() && system::barrier();
+                let answer = if available { YES } else { NO };
+                let order = Ordering::Relaxed;
+                // The first answer holds for all.
+                match AVAILABLE.compare_exchange(UNKNOWN, answer, order, order) {
+                    Ok(_) => available,
+                    Err(first) => first == YES,
+                }
+            }
+            known => known == YES,
+        }
     }
+
+    const UNKNOWN: usize = 0;
+    const NO: usize = 1;
+    const YES: usize = 2;
 
     mod system {
         use std::ffi::{c_int, c_long};

@@ -64,10 +64,7 @@ impl Scope {
     /// # Errors
     /// When a level above has no room for a larger guarantee; the old one stays.
     pub fn set_min(&self, min: usize) -> Result<(), Refusal> {
-        let node = self.node();
-        node.set_min(min)?;
-        node.tell();
-        Ok(())
+        self.node().set_min(min)
     }
 
     /// Ends the scope's life: from now on it and all below it are refused everything, and only frees are accepted.
@@ -120,6 +117,13 @@ impl Scope {
 
 impl Node {
     pub(super) fn set_min(&self, min: usize) -> Result<(), Refusal> {
+        let set = self.take_min(min);
+        // Refused or not: levels above may have held bytes for a moment that are free again.
+        self.tell();
+        set
+    }
+
+    fn take_min(&self, min: usize) -> Result<(), Refusal> {
         let level = &self.level;
         // Taken from the level above, and not yet in the credit.
         let mut in_hand = 0;

@@ -132,9 +132,13 @@ impl Node {
         if let Some(raised) = self.draw_among_others(bytes) {
             return Ok(raised);
         }
-        let decided = self.decide(bytes);
+        let mut decided = self.decide(bytes);
         if reclaim && decided.is_err() {
-            return self.reclaim_and_decide(bytes, decided);
+            decided = self.reclaim_and_decide(bytes, decided);
+        }
+        if decided.is_err() {
+            // Levels below the one that refused held these bytes for a moment: who freed there saw no room for who waits.
+            self.tell();
         }
         decided
     }
@@ -224,6 +228,11 @@ impl Node {
     #[inline(never)]
     pub(super) fn confirm(&self, raised: Raised) {
         self.settle(raised);
+        // Who freed here meanwhile kept more for the guarantee than it needs now, and somebody may wait for it.
+        if self.upwards().any(|node| node.min() > 0) {
+            let _pass = self.tree.gate.enter(self);
+            self.give_up_excess();
+        }
         self.tell();
     }
 

@@ -4,11 +4,12 @@
 //! scope gets these, once and for all; from then on each thread turns to the same one of them.
 
 use std::ptr::null_mut;
-use std::sync::OnceLock;
 
 use super::bias::Biased;
 use super::thread::ThreadRecord;
-use crate::sync::{AtomicPtr, Ordering};
+#[cfg(not(loom))]
+use crate::sync::AtomicUsize;
+use crate::sync::{AtomicPtr, Ordering, Shown};
 
 /// The most of them in one scope.
 const MOST: usize = 64;
@@ -16,7 +17,7 @@ const MOST: usize = 64;
 #[derive(Debug)]
 pub(super) struct Crowd {
     /// Null, or a leaked box that this owns. Set once. Their number is a power of two.
-    stocks: AtomicPtr<Box<[Biased]>>,
+    stocks: AtomicPtr<Shown<Box<[Biased]>>>,
 }
 
 impl Crowd {
@@ -32,7 +33,7 @@ impl Crowd {
         // Acquire pairs with the release in `gather`: they are complete.
         let stocks = self.stocks.load(Ordering::Acquire);
         // SAFETY: as in `stocks`.
-        let stocks = unsafe { stocks.as_ref() }?;
+        let stocks = unsafe { stocks.as_ref() }?.get();
         stocks.get(me.number() & (stocks.len() - 1))
     }
 
@@ -41,7 +42,7 @@ impl Crowd {
         // Acquire: as in `of`.
         let stocks = self.stocks.load(Ordering::Acquire);
         // SAFETY: null, or made from a box in `gather`, which lives as long as `self` and is never borrowed mutably.
-        unsafe { stocks.as_ref() }.map_or(&[], |stocks| stocks)
+        unsafe { stocks.as_ref() }.map_or(&[], |stocks| stocks.get())
     }
 
     /// Makes them, if there are none.
@@ -51,7 +52,7 @@ impl Crowd {
             return;
         }
         let stocks = (0..processors()).map(|_| Biased::new()).collect();
-        let stocks: *mut Box<[Biased]> = Box::into_raw(Box::new(stocks));
+        let stocks: *mut Shown<Box<[Biased]>> = Box::into_raw(Box::new(Shown::new(stocks)));
         let first =
             self.stocks
                 .compare_exchange(null_mut(), stocks, Ordering::AcqRel, Ordering::Relaxed);
@@ -72,11 +73,54 @@ impl Drop for Crowd {
     }
 }
 
-/// The number of processors, as a power of two; read once, since that may take a while.
+/// The number of processors, as a power of two; kept once it was read, since that may take a while. Nobody waits for who reads it: that
+/// may be a thread that a forked child does not have.
+#[cfg(not(loom))]
 pub(super) fn processors() -> usize {
-    static PROCESSORS: OnceLock<usize> = OnceLock::new();
-    *PROCESSORS.get_or_init(|| {
-        let processors = std::thread::available_parallelism().map_or(1, |count| count.get());
-        processors.next_power_of_two().min(MOST)
-    })
+    /// 0 before it was read.
+    static PROCESSORS: AtomicUsize = AtomicUsize::new(0);
+    match PROCESSORS.load(Ordering::Relaxed) {
+        0 => {
+            let count = std::thread::available_parallelism().map_or(1, |count| count.get());
+            let processors = count.next_power_of_two().min(MOST);
+            PROCESSORS.store(processors, Ordering::Relaxed);
+            processors
+        }
+        processors => processors,
+    }
+}
+
+/// A model's, whatever machine it is checked on.
+#[cfg(loom)]
+pub(super) fn processors() -> usize {
+    2
+}
+
+#[cfg(all(test, loom))]
+mod models {
+    use super::*;
+    use loom::sync::Arc;
+
+    /// Two threads make them at once, and look at them; and a third that only looks.
+    #[test]
+    fn they_are_made_once_and_complete_and_are_dropped_with_their_owner() {
+        loom::model(|| {
+            let crowd = Arc::new(Crowd::new());
+            let gather = |crowd: &Crowd| {
+                crowd.gather();
+                crowd.stocks().as_ptr().addr()
+            };
+            let other = Arc::clone(&crowd);
+            let gathers = loom::thread::spawn(move || gather(&other));
+            let other = Arc::clone(&crowd);
+            let looks = loom::thread::spawn(move || {
+                let me = ThreadRecord::new(3);
+                other.of(&me).map(|stock| std::ptr::from_ref(stock).addr())
+            });
+            let here = gather(&crowd);
+            let seen = looks.join().unwrap();
+            assert_eq!(gathers.join().unwrap(), here);
+            assert!(seen.is_none_or(|seen| seen == here + size_of::<Biased>()));
+        });
+    }
 }

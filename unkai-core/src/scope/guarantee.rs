@@ -42,6 +42,15 @@ impl Node {
         self.take_credit_beyond(|level| not_negative(level.sure.load(Ordering::Acquire)))
     }
 
+    /// Gives up what the guarantees of this scope and of those above keep and need not, now that more is sure. Inside the gate.
+    pub(super) fn give_up_excess(&self) {
+        for node in self.upwards() {
+            if let Some(parent) = node.parent() {
+                parent.lower(node.keep_credit(0));
+            }
+        }
+    }
+
     /// Takes out what the credit has beyond the guarantee. Only for who is alone here.
     pub(super) fn take_excess_credit(&self) -> usize {
         self.take_credit_beyond(|level| level.held.load(Ordering::Acquire))
@@ -50,17 +59,43 @@ impl Node {
     /// Takes out what the credit has beyond what the guarantee demands besides the bytes `had`.
     fn take_credit_beyond(&self, had: impl Fn(&Level) -> usize) -> usize {
         let level = &self.level;
-        let mut credit = level.credit.load(Ordering::Acquire);
-        loop {
-            let due = level.min.load(Ordering::Relaxed).saturating_sub(had(level));
-            if credit <= due {
+        let due = || {
+            let min = level.min.load(Ordering::Relaxed);
+            min.saturating_sub(had(level))
+        };
+        // An exchange, not a load: who changes the credit after it sees what this thread has made sure or given back before.
+        let mut credit = level.credit.fetch_add(0, Ordering::AcqRel);
+        let mut taken = loop {
+            let least = due();
+            if credit <= least {
                 return 0;
             }
             match level
                 .credit
-                .compare_exchange(credit, due, Ordering::AcqRel, Ordering::Acquire)
+                .compare_exchange(credit, least, Ordering::AcqRel, Ordering::Acquire)
             {
-                Ok(_) => return credit - due,
+                Ok(_) => break credit - least,
+                Err(now) => credit = now,
+            }
+        };
+        // The credit may have been as it was and yet another: others have given back meanwhile, more is due, and they left it
+        // at that. The exchange has seen theirs, so this sees what is due.
+        credit = level.credit.load(Ordering::Acquire);
+        loop {
+            let missing = due().saturating_sub(credit).min(taken);
+            if missing == 0 {
+                return taken;
+            }
+            match level.credit.compare_exchange(
+                credit,
+                credit + missing,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => {
+                    taken -= missing;
+                    credit += missing;
+                }
                 Err(now) => credit = now,
             }
         }

@@ -229,9 +229,13 @@ impl Scope {
 
     /// Sets another `high`, or none.
     pub fn set_high(&self, high: Option<usize>) {
-        let held = self.node.level.held.load(Ordering::Relaxed);
-        self.node.high.set(high.unwrap_or(UNLIMITED), held);
-        self.node.tell();
+        let node = &self.node;
+        {
+            let mut held = node.tree.gate.hold();
+            held.alone_under(node);
+            node.high.set(high.unwrap_or(UNLIMITED), &node.level);
+        }
+        node.tell();
     }
 
     /// Calls `callback` each time that the scope rises to its [`high`](ScopeBuilder::high), once, and again only after it has

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use super::guarded;
 use super::handle::Scope;
-use super::node::{Node, UNLIMITED};
+use super::node::{Level, Node, UNLIMITED};
 use super::reclaim::{Registration, Revoke};
-use crate::sync::{AtomicBool, AtomicUsize, Lock, Ordering};
+use crate::sync::{AtomicUsize, Lock, Ordering};
 
 /// A scope has risen to its `high`.
 #[derive(Clone, Copy, Debug)]
@@ -43,19 +43,23 @@ type Callback = dyn Fn(&HighEvent<'_>) + Send + Sync;
 pub(super) struct High {
     /// In bytes; `UNLIMITED` when there is none.
     high: AtomicUsize,
-    /// Whether it was reached, and 7/8 of it not yet left again.
-    above: AtomicBool,
-    /// Whether callbacks are due.
-    due: AtomicBool,
+    /// How often it was reached and how often 7/8 of it was left: odd from the one to the other. Changed after `held` was, and
+    /// by read-modify-writes only, which see each other: of who rises and who falls at once, one sees what both have done.
+    crossings: AtomicUsize,
+    /// The last of `crossings` for which callbacks were called.
+    told: AtomicUsize,
     callbacks: Lock<Vec<Arc<Callback>>>,
 }
+
+/// In `crossings`.
+const ABOVE: usize = 1;
 
 impl High {
     pub(super) fn new(high: usize) -> Self {
         Self {
             high: AtomicUsize::new(high),
-            above: AtomicBool::new(false),
-            due: AtomicBool::new(false),
+            crossings: AtomicUsize::new(0),
+            told: AtomicUsize::new(0),
             callbacks: Lock::new(Vec::new()),
         }
     }
@@ -64,51 +68,103 @@ impl High {
         self.high.load(Ordering::Relaxed)
     }
 
-    /// Sets another `high`; `held` bytes are held now.
-    pub(super) fn set(&self, high: usize, held: usize) {
+    /// Sets another `high`. Only for who is alone at `level`.
+    pub(super) fn set(&self, high: usize, level: &Level) {
         self.high.store(high, Ordering::Relaxed);
-        self.above.store(false, Ordering::Relaxed);
-        self.rose_to(held);
+        self.leave(self.crossings.load(Ordering::Acquire), level);
     }
 
     #[inline]
     pub(super) fn rose_to(&self, held: usize) {
-        if held >= self.get()
-            && !self.above.load(Ordering::Relaxed)
-            && self.get() != UNLIMITED
-            && !self.above.swap(true, Ordering::Relaxed)
-        {
-            self.due.store(true, Ordering::Relaxed);
+        let high = self.get();
+        if held >= high && high != UNLIMITED {
+            self.crossings.fetch_or(ABOVE, Ordering::AcqRel);
         }
     }
 
+    /// To be asked before `held` is lowered, and told to `fell_to` afterwards.
     #[inline]
-    pub(super) fn fell_to(&self, held: usize) {
+    pub(super) fn before_fall(&self) -> usize {
+        if self.get() == UNLIMITED {
+            return 0;
+        }
+        self.crossings.load(Ordering::Acquire)
+    }
+
+    #[inline]
+    pub(super) fn fell_to(&self, held: usize, before: usize, level: &Level) {
         let high = self.get();
-        if self.above.load(Ordering::Relaxed) && held < high - high / 8 {
-            self.above.store(false, Ordering::Relaxed);
+        if high != UNLIMITED && held < high - high / 8 {
+            self.fall(before, level);
+        }
+    }
+
+    fn fall(&self, before: usize, level: &Level) {
+        let crossings = self.crossings.fetch_or(0, Ordering::AcqRel);
+        let high = self.get();
+        // It was above before the fall; or it came to be meanwhile, and if that was after the fall, it is news still.
+        if crossings == before || level.held.load(Ordering::Acquire) < high - high / 8 {
+            self.leave(crossings, level);
+        }
+    }
+
+    /// Not above any more, if it is since `crossings`.
+    fn leave(&self, crossings: usize, level: &Level) {
+        let is_left = crossings & ABOVE == 0
+            || self
+                .crossings
+                .compare_exchange(
+                    crossings,
+                    crossings.wrapping_add(1),
+                    Ordering::AcqRel,
+                    Ordering::Relaxed,
+                )
+                .is_ok();
+        if is_left {
+            // Who rose meanwhile found it above, and was silent.
+            self.rose_to(level.held.load(Ordering::Acquire));
         }
     }
 
     /// Calls the callbacks, if they are due.
     #[inline]
     pub(super) fn tell(&self, node: &Node) {
-        if self.due.load(Ordering::Relaxed) && !guarded::is_inside() {
+        let crossings = self.crossings.load(Ordering::Relaxed);
+        if crossings & ABOVE != 0
+            && crossings != self.told.load(Ordering::Relaxed)
+            && !guarded::is_inside()
+        {
             self.tell_slow(node);
         }
     }
 
     #[cold]
     fn tell_slow(&self, node: &Node) {
-        if !self.due.swap(false, Ordering::Relaxed) {
-            return;
+        loop {
+            // In this order: a crossing that is told is not older than the last.
+            let told = self.told.load(Ordering::Acquire);
+            let crossings = self.crossings.load(Ordering::Acquire);
+            if crossings & ABOVE == 0 || crossings == told {
+                return;
+            }
+            let (reserved, high) = (node.reserved(), self.get());
+            if reserved < high {
+                // The request that reached it was refused at another level, or given back since.
+                self.leave(crossings, &node.level);
+                continue;
+            }
+            let order = Ordering::AcqRel;
+            let first = self
+                .told
+                .compare_exchange(told, crossings, order, Ordering::Relaxed);
+            if first.is_ok() {
+                self.call(node, reserved, high);
+                return;
+            }
         }
-        let (reserved, high) = (node.reserved(), self.get());
-        if reserved < high {
-            // The request that reached it was refused at another level.
-            self.above.store(false, Ordering::Relaxed);
-            return;
-        }
+    }
+
+    fn call(&self, node: &Node, reserved: usize, high: usize) {
         node.events.high.fetch_add(1, Ordering::Relaxed);
         let event = HighEvent {
             path: node.path(),
@@ -139,7 +195,7 @@ impl fmt::Debug for High {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("High")
             .field("high", &self.high)
-            .field("above", &self.above)
+            .field("crossings", &self.crossings)
             .finish_non_exhaustive()
     }
 }
@@ -163,3 +219,6 @@ impl Drop for Registered {
         drop(gone);
     }
 }
+
+#[cfg(all(test, loom))]
+mod models;

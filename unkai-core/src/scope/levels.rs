@@ -8,7 +8,7 @@
 //! out what the inner allocator may still refuse; it follows when the request was served, and its highest value is the peak.
 //! So the peak never contains a request that was refused, by us or by the inner allocator.
 
-use super::node::Node;
+use super::node::{Level, Node};
 use crate::sync::Ordering;
 
 /// Bytes that were taken from the levels and that the inner allocator may still refuse.
@@ -95,7 +95,7 @@ impl Node {
             _ => Ok(unpaid),
         };
         if above.is_err() {
-            self.level.held.fetch_sub(bytes, Ordering::AcqRel);
+            self.let_go(bytes);
             self.refund_credit(prepaid);
             return above;
         }
@@ -122,8 +122,7 @@ impl Node {
             } else {
                 level.sure.fetch_sub(bytes - unsure, Ordering::AcqRel);
             }
-            let held = level.held.fetch_sub(bytes, Ordering::AcqRel) - bytes;
-            node.high.fell_to(held);
+            node.let_go(bytes);
             bytes = node.keep_credit(bytes);
         }
     }
@@ -141,10 +140,7 @@ impl Node {
             }
             let level = &node.level;
             level.sure.fetch_sub(bytes, Ordering::AcqRel);
-            let held = level.held.fetch_sub(bytes, Ordering::AcqRel);
-            debug_assert!(held >= bytes, "more given back than was taken");
-            let held = held.wrapping_sub(bytes);
-            node.high.fell_to(held);
+            node.let_go(bytes);
             bytes = node.keep_credit(bytes);
         }
         bytes
@@ -169,8 +165,7 @@ impl Node {
         let level = &self.level;
         let mut held = level.held.load(Ordering::Acquire);
         loop {
-            let limit = level.limit.load(Ordering::Relaxed);
-            let most = limit.min(isize::MAX as usize);
+            let most = level.most();
             let Some(new) = held.checked_add(bytes).filter(|&new| new <= most) else {
                 return false;
             };
@@ -188,6 +183,15 @@ impl Node {
         }
     }
 
+    /// Lowers `held` of this level alone.
+    fn let_go(&self, bytes: usize) {
+        let level = &self.level;
+        let before = self.high.before_fall();
+        let held = level.held.fetch_sub(bytes, Ordering::AcqRel);
+        debug_assert!(held >= bytes, "more given back than was taken");
+        self.high.fell_to(held.wrapping_sub(bytes), before, level);
+    }
+
     /// Tells those who want to know of what has moved: callbacks at `high`, and who waits for room. Not under any lock,
     /// and not inside the gate.
     pub(super) fn tell(&self) {
@@ -195,6 +199,14 @@ impl Node {
             node.high.tell(node);
             node.waiters.wake(node);
         }
+    }
+}
+
+impl Level {
+    /// The most that it may hold, where there is no limit, too.
+    pub(super) fn most(&self) -> usize {
+        let limit = self.limit.load(Ordering::Relaxed);
+        limit.min(isize::MAX as usize)
     }
 }
 

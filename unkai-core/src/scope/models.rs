@@ -15,19 +15,19 @@ use super::thread::this_thread;
 use crate::scope::barrier;
 use crate::sync::{AtomicUsize, Ordering};
 
-fn model(preemptions: usize, run: impl Fn() + Send + Sync + 'static) {
+pub(super) fn model(preemptions: usize, run: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound = Some(preemptions);
     builder.max_branches = 50_000;
     builder.check(run);
 }
 
-fn node(parent: Option<&StdArc<Node>>, limit: usize) -> StdArc<Node> {
+pub(super) fn node(parent: Option<&StdArc<Node>>, limit: usize) -> StdArc<Node> {
     let place = std::panic::Location::caller();
     Node::new(parent.cloned(), "n", limit, usize::MAX, place)
 }
 
-fn scope(parent: Option<&Scope>, limit: usize) -> Scope {
+pub(super) fn scope(parent: Option<&Scope>, limit: usize) -> Scope {
     Scope::from_node(node(parent.map(Scope::node), limit))
 }
 
@@ -284,5 +284,104 @@ fn blocks_that_are_held_together_are_in_the_peak_together() {
         assert_eq!(root.used(), 17);
         assert!(root.peak() >= 17);
         drop((one, other));
+    });
+}
+
+/// What is guaranteed is there at any time, for one thread, while another takes all the rest.
+#[test]
+fn a_guarantee_is_kept_while_others_take_the_rest() {
+    model(2, || {
+        let root = scope(None, 10);
+        let (kept, other) = (scope(Some(&root), 10), scope(Some(&root), 10));
+        kept.set_min(4).unwrap();
+        let thread = thread::spawn(move || {
+            other.charge(6).unwrap().keep();
+            other.uncharge(6);
+            other
+        });
+        kept.charge(3).unwrap().keep();
+        kept.uncharge(3);
+        kept.charge(4).unwrap().keep();
+        drop(thread.join().unwrap());
+        assert_eq!((root.reserved(), kept.reserved()), (4, 4));
+        kept.uncharge(4);
+        assert_eq!((root.used(), root.reserved(), kept.reserved()), (0, 4, 4));
+    });
+}
+
+/// Two threads give back what a guarantee has paid for: it is there again, and no more than it.
+#[test]
+fn two_who_give_back_at_once_refill_a_guarantee_exactly() {
+    // As much from both: then the credit may be the same again, and yet another.
+    for (one, another) in [(5, 3), (4, 4)] {
+        model(3, move || {
+            let root = scope(None, 10);
+            let kept = scope(Some(&root), 10);
+            kept.set_min(4).unwrap();
+            kept.charge(one).unwrap().keep();
+            kept.charge(another).unwrap().keep();
+            assert_eq!(root.reserved(), 8);
+            let other = kept.clone();
+            let thread = thread::spawn(move || other.uncharge(another));
+            kept.uncharge(one);
+            thread.join().unwrap();
+            assert_eq!((root.reserved(), kept.reserved(), kept.used()), (4, 4, 0));
+        });
+    }
+}
+
+#[test]
+fn a_guarantee_that_is_set_beside_charges_is_there_afterwards_and_no_more() {
+    model(2, || {
+        let root = scope(None, 20);
+        let kept = scope(Some(&root), 20);
+        let other = kept.clone();
+        let thread = thread::spawn(move || {
+            other.charge(3).unwrap().keep();
+            other.charge(3).unwrap().keep();
+            other.uncharge(3);
+        });
+        kept.set_min(5).unwrap();
+        thread.join().unwrap();
+        assert_eq!((root.reserved(), kept.reserved(), kept.used()), (5, 5, 3));
+    });
+}
+
+#[test]
+fn after_a_limit_was_lowered_nothing_is_granted_beyond_it() {
+    model(3, || {
+        let root = scope(None, 20);
+        let child = scope(Some(&root), 20);
+        let thread = thread::spawn(move || {
+            let granted = child.charge(6).map(super::handle::Charge::keep).is_ok();
+            (child, granted)
+        });
+        let excess = root.set_limit(Some(4));
+        let (child, granted) = thread.join().unwrap();
+        // It was there before, or it is not there.
+        assert_eq!(excess, if granted { 2 } else { 0 });
+        assert_eq!(root.reserved(), if granted { 6 } else { 0 });
+        assert!(child.charge(5).is_err());
+    });
+}
+
+/// The scope above both is full, and stays so: neither is the transfer refused, nor does anybody slip in.
+#[test]
+fn a_transfer_changes_nothing_above_both_scopes() {
+    model(2, || {
+        let root = scope(None, 10);
+        let (from, to) = (scope(Some(&root), 10), scope(Some(&root), 10));
+        let mut moved = from.try_reserve(7).unwrap();
+        let other = to.clone();
+        let thread = thread::spawn(move || {
+            assert!(other.charge(4).is_err());
+            other.charge(3).unwrap().keep();
+        });
+        moved.transfer_to(&to).unwrap();
+        thread.join().unwrap();
+        assert_eq!((root.reserved(), from.reserved(), to.used()), (10, 0, 10));
+        assert_eq!(root.peak(), 10);
+        drop(moved);
+        assert_eq!((root.used(), to.used()), (3, 3));
     });
 }

@@ -162,8 +162,7 @@ impl Waiter {
     fn fits(&self, at: &Node) -> bool {
         let level = &at.level;
         let room = level
-            .limit
-            .load(Ordering::Relaxed)
+            .most()
             .saturating_sub(level.held.load(Ordering::Acquire));
         let prepaid: usize = self
             .node
@@ -384,3 +383,6 @@ impl fmt::Debug for Waiters {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, loom))]
+mod models;
