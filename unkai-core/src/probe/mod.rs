@@ -6,3 +6,6 @@ pub(crate) mod sampler;
 pub(crate) mod thread;
 #[cfg(not(loom))]
 pub(crate) mod unwind;
+#[cfg(loom)]
+#[path = "unwind/modelled.rs"]
+mod unwind;

@@ -22,21 +22,27 @@ pub(super) struct Module {
     pub(super) frames: Range<u64>,
 }
 
-/// The modules that are loaded now and have unwind tables, and a number that changes when that set changes.
-pub(super) fn loaded() -> (Vec<Module>, u64) {
-    let mut seen = Seen::default();
+/// What `keep` makes of each module that is loaded now and has unwind tables, and a number that changes when that set
+/// changes.
+///
+/// `keep` is called within the loader's walk, which holds the lock that unloading takes: until it returns, the module stays
+/// mapped. (A C library without such a lock, as musl, unloads nothing.) It must not unwind.
+pub(super) fn loaded<T>(mut keep: impl FnMut(Module) -> T) -> (Vec<T>, u64) {
+    let mut kept = Vec::new();
+    let mut each = |module| kept.push(keep(module));
+    let mut seen = Seen {
+        each: Some(&mut each),
+        ..Seen::default()
+    };
     // SAFETY: `visit` has the signature that is asked for and does not unwind; `seen` outlives the call.
     unsafe { libc::dl_iterate_phdr(Some(visit), std::ptr::from_mut(&mut seen).cast()) };
-    seen.modules.sort_by_key(|module| module.code.start);
-    (seen.modules, seen.changes)
+    let changes = seen.changes;
+    (kept, changes)
 }
 
 /// The number of [`loaded`] alone.
 pub(super) fn changes() -> u64 {
-    let mut seen = Seen {
-        only_changes: true,
-        ..Seen::default()
-    };
+    let mut seen = Seen::default();
     // SAFETY: as in `loaded`.
     unsafe { libc::dl_iterate_phdr(Some(visit), std::ptr::from_mut(&mut seen).cast()) };
     seen.changes
@@ -47,12 +53,9 @@ pub(super) fn changes() -> u64 {
 ///
 /// Where the C library cannot say (glibc before 2.35, others), it is believed.
 pub(super) fn is_still_there(module: &Module, header: &[u8], frames: &[u8]) -> bool {
-    let function = FIND_OBJECT.load(Ordering::Relaxed);
-    if function.is_null() {
+    let Some(find_object) = find_object() else {
         return true;
-    }
-    // SAFETY: the address of `_dl_find_object`, which has this signature wherever it exists.
-    let find_object = unsafe { std::mem::transmute::<*mut c_void, FindObject>(function) };
+    };
     let mut found = FoundObject::default();
     // SAFETY: the function takes any address, and `found` is room for its answer.
     let failed = unsafe { find_object(module.code.start as *mut c_void, &mut found) };
@@ -77,6 +80,16 @@ pub(super) fn is_still_there(module: &Module, header: &[u8], frames: &[u8]) -> b
         && same(module.frames.start, &frames[..part(frames, TELLING)])
 }
 
+/// Whether any module that is loaded now has `address`, as far as the C library can say. No lock, no allocation.
+pub(super) fn is_in_any(address: u64) -> bool {
+    find_object().is_some_and(|find_object| {
+        let mut found = FoundObject::default();
+        // SAFETY: the function takes any address, and `found` is room for its answer.
+        let failed = unsafe { find_object(address as *mut c_void, &mut found) };
+        failed == 0
+    })
+}
+
 /// Bytes of `.eh_frame_hdr` that every module has: version, encodings, where the frames are, and how many.
 const FIXED: usize = 12;
 
@@ -91,6 +104,13 @@ pub(super) fn prepare() {
 }
 
 type FindObject = unsafe extern "C" fn(*mut c_void, &mut FoundObject) -> libc::c_int;
+
+/// The C library's function that knows which module an address belongs to, if it has one.
+fn find_object() -> Option<FindObject> {
+    let function = FIND_OBJECT.load(Ordering::Relaxed);
+    // SAFETY: null, which is `None`, or the address of `_dl_find_object`, which has this signature wherever it exists.
+    unsafe { std::mem::transmute::<*mut c_void, Option<FindObject>>(function) }
+}
 
 static FIND_OBJECT: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
 
@@ -110,22 +130,23 @@ struct FoundObject {
 
 /// Whether `address` lies in the executable itself, which the loader names first.
 pub(super) fn is_in_executable(address: u64) -> bool {
+    let mut is_there = false;
+    let mut each = |module: Module| is_there = module.memory.contains(&address);
     let mut seen = Seen {
+        each: Some(&mut each),
         only_first: true,
         ..Seen::default()
     };
     // SAFETY: as in `loaded`.
     unsafe { libc::dl_iterate_phdr(Some(visit), std::ptr::from_mut(&mut seen).cast()) };
-    seen.modules
-        .first()
-        .is_some_and(|module| module.memory.contains(&address))
+    is_there
 }
 
-#[derive(Debug, Default)]
-struct Seen {
-    modules: Vec<Module>,
+#[derive(Default)]
+struct Seen<'a> {
+    /// What is done with each module; without it, only the number of changes is wanted.
+    each: Option<&'a mut dyn FnMut(Module)>,
     changes: u64,
-    only_changes: bool,
     only_first: bool,
     has_begun: bool,
 }
@@ -135,14 +156,14 @@ unsafe extern "C" fn visit(
     _size: usize,
     data: *mut c_void,
 ) -> libc::c_int {
-    // SAFETY: `data` is the `Seen` that `loaded` or `changes` passed, borrowed by nobody else during the call.
-    let seen = unsafe { &mut *data.cast::<Seen>() };
+    // SAFETY: `data` is the `Seen` that a function above passed, borrowed by nobody else during the call.
+    let seen = unsafe { &mut *data.cast::<Seen<'_>>() };
     // SAFETY: the loader passes a valid description, which lives during this call.
     let info = unsafe { &*info };
     seen.changes = info.dlpi_adds.wrapping_add(info.dlpi_subs << 32);
-    if seen.only_changes {
+    let Some(each) = &mut seen.each else {
         return 1;
-    }
+    };
     if info.dlpi_phdr.is_null() {
         return 0;
     }
@@ -151,8 +172,9 @@ unsafe extern "C" fn visit(
         unsafe { std::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
     // The executable is named first.
     let is_executable = !std::mem::replace(&mut seen.has_begun, true);
-    seen.modules
-        .extend(module(info.dlpi_addr, headers, is_executable));
+    if let Some(module) = module(info.dlpi_addr, headers, is_executable) {
+        each(module);
+    }
     libc::c_int::from(seen.only_first)
 }
 
@@ -176,15 +198,23 @@ fn module(bias: u64, headers: &[Header], is_executable: bool) -> Option<Module> 
         .filter(|header| header.p_flags & libc::PF_X != 0)
         .map(range)
         .reduce(|all, part| all.start.min(part.start)..all.end.max(part.end))?;
+    // The loader maps these, and takes no look at where else a header leads.
+    let readable = || {
+        segments()
+            .filter(|header| header.p_flags & libc::PF_R != 0)
+            .map(range)
+    };
+    let is_mapped = |part: &Range<u64>| {
+        readable().any(|segment| segment.start <= part.start && part.end <= segment.end)
+    };
     let header = headers
         .iter()
         .find(|header| header.p_type == libc::PT_GNU_EH_FRAME)
-        .map(range)?;
+        .map(range)
+        .filter(is_mapped)?;
     let frames = frames_of(&header)?;
     // The section's own length is not stated: it ends before its segment does.
-    let segment = segments()
-        .map(range)
-        .find(|segment| segment.contains(&frames))?;
+    let segment = readable().find(|segment| segment.contains(&frames))?;
     Some(Module {
         is_executable,
         memory,
@@ -201,8 +231,8 @@ fn frames_of(header: &Range<u64>) -> Option<u64> {
     if header.end - header.start < 12 {
         return None;
     }
-    // SAFETY: the loader maps this segment for as long as the module is loaded, which the loader's lock, held during the
-    // walk over the modules, guarantees; eight bytes of it were checked to exist. Any bytes are valid.
+    // SAFETY: this is part of a readable segment (`module`), which the loader maps for as long as the module is loaded; that the
+    // loader's lock, held during the walk over the modules, guarantees. Eight bytes of it were checked to exist. Any bytes are valid.
     let start: [u8; 8] = unsafe { std::ptr::read_unaligned(header.start as *const [u8; 8]) };
     let [version, encoding, _, _, a, b, c, d] = start;
     if version != VERSION || encoding != RELATIVE_TO_ITSELF_32_BITS {
@@ -215,10 +245,67 @@ fn frames_of(header: &Range<u64>) -> Option<u64> {
 mod tests {
     use super::*;
 
+    /// What `loaded` promises to `keep`, and whoever reads a module's memory relies on.
+    #[cfg(target_env = "gnu")]
+    #[test]
+    fn no_module_is_unloaded_while_it_is_looked_at() {
+        use std::sync::mpsc::{RecvTimeoutError, channel};
+        use std::time::Duration;
+
+        let ((go, gone), (told, heard)) = (channel(), channel());
+        let other = std::thread::spawn(move || {
+            gone.recv().expect("it is told to go");
+            // Takes the lock that unloading takes.
+            changes();
+            told.send(()).expect("somebody listens");
+        });
+        let mut waits = None;
+        loaded(|_| {
+            waits.get_or_insert_with(|| {
+                go.send(()).expect("it waits for that");
+                heard.recv_timeout(Duration::from_millis(300))
+            });
+        });
+        assert_eq!(waits, Some(Err(RecvTimeoutError::Timeout)));
+        heard.recv().expect("it has the lock now");
+        other.join().expect("it did not panic");
+    }
+
+    /// A header that leads elsewhere was followed: the program crashed before `main`.
+    #[test]
+    fn tables_that_no_readable_segment_has_are_not_read() {
+        // An `.eh_frame_hdr` that says that `.eh_frame` is right behind it.
+        let memory: [u8; 32] =
+            std::array::from_fn(|at| *b"\x01\x1b\x03\x3b\x08".get(at).unwrap_or(&0));
+        let start = memory.as_ptr() as u64;
+        let header = |p_type, p_flags, p_vaddr, p_memsz| Header {
+            p_type,
+            p_flags,
+            p_offset: 0,
+            p_vaddr,
+            p_paddr: 0,
+            p_filesz: p_memsz,
+            p_memsz,
+            p_align: 0,
+        };
+        let of = |flags, at: u64, length| {
+            let segment = header(libc::PT_LOAD, flags | libc::PF_X, start, 32);
+            let tables = header(libc::PT_GNU_EH_FRAME, libc::PF_R, at, length);
+            module(0, &[segment, tables], true)
+        };
+        let found = of(libc::PF_R, start, 12).expect("it is there");
+        assert_eq!(found.frames, start + 12..start + 32);
+        for at in [0, 4096, start - 1, start + 21, start + 32, u64::MAX - 11] {
+            assert!(of(libc::PF_R, at, 12).is_none(), "{at:x}");
+        }
+        assert!(of(libc::PF_R, start, u64::MAX).is_none());
+        assert!(of(0, start, 12).is_none());
+    }
+
     #[test]
     fn this_function_is_in_a_module_with_tables() {
         let here = this_function_is_in_a_module_with_tables as fn() as usize as u64;
-        let (modules, number) = loaded();
+        let (modules, number) = loaded(|module| module);
         let module = modules
             .iter()
             .find(|module| module.code.contains(&here))
@@ -233,5 +320,7 @@ mod tests {
         let can_tell = !FIND_OBJECT.load(Ordering::Relaxed).is_null();
         assert_eq!(is_still_there(&gone, &[], &[]), !can_tell);
         assert_eq!(is_still_there(module, &[1, 2, 3, 4], &[]), !can_tell);
+        assert_eq!(is_in_any(here), can_tell);
+        assert!(!is_in_any(4096) && !is_in_any(std::ptr::from_ref(&gone) as u64));
     }
 }

@@ -4,6 +4,7 @@
 #[derive(Clone, Copy, Debug)]
 pub struct Registers {
     /// Address of an instruction in that function.
+    #[allow(dead_code, reason = "for the tables, which not every platform has")]
     pub(crate) instruction: u64,
     /// Its stack pointer.
     pub(crate) stack: u64,
@@ -11,6 +12,7 @@ pub struct Registers {
     pub(crate) frame: u64,
     /// Its link register, where the architecture has one.
     #[cfg(target_arch = "aarch64")]
+    #[allow(dead_code, reason = "for the tables, which not every platform has")]
     pub(crate) link: u64,
 }
 
@@ -78,4 +80,23 @@ impl Registers {
             frame: 0,
         }
     }
+}
+
+/// The bits of a return address. Above them, processors with pointer authentication keep a signature: distributions compile
+/// their C libraries so that return addresses on the stack are signed.
+#[cfg(target_arch = "aarch64")]
+pub(super) const CODE_MASK: u64 = (1 << 48) - 1;
+
+/// A return address as it was before it was signed.
+#[inline(always)]
+#[cfg(target_arch = "aarch64")]
+pub(super) fn without_signature(return_address: u64) -> u64 {
+    return_address & CODE_MASK
+}
+
+/// A return address, which is never signed here.
+#[inline(always)]
+#[cfg(not(target_arch = "aarch64"))]
+pub(super) fn without_signature(return_address: u64) -> u64 {
+    return_address
 }

@@ -39,14 +39,24 @@ fn three_ways() -> ThreeWays {
     }
 }
 
+const TABLES_ARE_PORTED: bool = cfg!(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    not(unkai_portable)
+));
+
+/// Has the tables read. One thread at a time does that, and nobody waits for it: a test that runs beside may be about it.
+fn read_tables() {
+    tables::refresh();
+    while TABLES_ARE_PORTED && tables::modules() == 0 {
+        std::thread::yield_now();
+        tables::refresh();
+    }
+}
+
 #[test]
 fn three_ways_lead_through_the_same_frames() {
-    tables::refresh();
-    let tables_are_ported = cfg!(all(
-        target_os = "linux",
-        any(target_arch = "x86_64", target_arch = "aarch64"),
-        not(unkai_portable)
-    ));
+    read_tables();
     let mut places = std::collections::HashSet::new();
     for links in [10, 30, 100] {
         for seed in 0..64 {
@@ -54,7 +64,7 @@ fn three_ways_lead_through_the_same_frames() {
             chain::call(seed, links, &mut || taken = Some(three_ways()));
             let ways = taken.expect("the chain calls it");
             assert!(ways.portable.len() > links as usize, "{ways:x?}");
-            assert_eq!(ways.by_tables.is_some(), tables_are_ported);
+            assert_eq!(ways.by_tables.is_some(), TABLES_ARE_PORTED);
             if let Some(by_tables) = &ways.by_tables {
                 assert_eq!(*by_tables, ways.portable, "seed {seed}");
             }
@@ -74,4 +84,39 @@ fn three_ways_lead_through_the_same_frames() {
         "{} different return addresses",
         places.len()
     );
+}
+
+/// Registers that are garbage end a walk; they never crash it, and never make it longer than it may be.
+#[test]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+fn garbage_in_registers_ends_a_walk() {
+    let mut random = crate::probe::sampler::Random::new(0x6a7b);
+    let real = Registers::capture();
+    let inside = crate::entered::Entered::vouch();
+    read_tables();
+    for _ in 0..20_000 {
+        let mut garbage = |right: u64| match random.next() % 8 {
+            0 => right,
+            1 => right.wrapping_add(random.next() % 4096),
+            2 => right.wrapping_sub(random.next() % 4096),
+            3 => right & !0xfff,
+            4 => random.next() % 64,
+            5 => u64::MAX - random.next() % 64,
+            6 => 0xffff_8000_0000_0000 | random.next(),
+            _ => random.next(),
+        };
+        let registers = Registers {
+            instruction: garbage(real.instruction),
+            stack: garbage(real.stack),
+            frame: garbage(real.frame),
+            #[cfg(target_arch = "aarch64")]
+            link: garbage(real.link),
+        };
+        let mut stack = CallStack::new(0, 20);
+        frame_pointers::walk(&registers, &mut stack);
+        assert!(stack.frames().len() <= 20);
+        stack.restart();
+        tables::walk(&inside, &registers, &mut stack);
+        assert!(stack.frames().len() <= 20);
+    }
 }

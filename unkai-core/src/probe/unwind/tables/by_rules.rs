@@ -11,23 +11,23 @@
 //!                     │ caller's rbp     │ ◀── CFA − saved, where it was saved
 //!   this frame        │ …                │
 //!                     └──────────────────┘ ◀── stack pointer
-//!
-//!   word of the cache:  page of the code (35 bits) │ number of the list (6) │ rule (23)
 //! ```
 //!
-//! The page and the place of the word together name the place in the code: a word is never taken for another's. Where the
-//! tables say anything more complicated (signal frames, switches between stacks), the walk is left to the portable way.
+//! Where the tables say anything more complicated (signal frames, switches between stacks), the walk is left to the portable
+//! way.
+
+mod cache;
 
 use std::ops::Range;
 
 use gimli::{
     BaseAddresses, CfaRule, EhFrame, EhFrameHdr, EndianSlice, LittleEndian, Register, RegisterRule,
-    UnwindContext, UnwindContextStorage, UnwindSection, UnwindTableRow,
+    Section, UnwindContext, UnwindContextStorage, UnwindSection, UnwindTableRow,
 };
 
 use super::super::bounds::Readable;
-use super::{CallStack, Mapped, Registers};
-use crate::sync::{AtomicU64, Ordering};
+use super::{CallStack, Code, Mapped, Registers, USUAL_ENCODINGS};
+use cache::{RULE_BITS, Slot};
 
 /// What knows the tables of some modules.
 pub(super) struct Walker {
@@ -40,6 +40,7 @@ pub(super) struct Walker {
 struct Tables {
     code: Range<u64>,
     bases: BaseAddresses,
+    frames_start: u64,
     header: EhFrameHdr<EndianSlice<'static, LittleEndian>>,
     frames: EhFrame<EndianSlice<'static, LittleEndian>>,
 }
@@ -73,6 +74,7 @@ impl Walker {
             bases: BaseAddresses::default()
                 .set_eh_frame_hdr(mapped.module.header.start)
                 .set_eh_frame(mapped.module.frames.start),
+            frames_start: mapped.module.frames.start,
             header: EhFrameHdr::new(mapped.header, LittleEndian),
             frames: EhFrame::new(mapped.frames, LittleEndian),
         };
@@ -88,21 +90,16 @@ impl Walker {
         &self,
         registers: &Registers,
         stack: &mut CallStack,
-        code_of: impl Fn(u64) -> Option<Range<u64>>,
+        code_of: impl Fn(u64) -> Code,
     ) -> bool {
         let readable = Readable::from(registers);
         let (mut stack_pointer, mut frame_pointer) = (registers.stack, registers.frame);
         let mut place = registers.instruction;
-        let mut known = 0..0;
+        // A place, as a return address is one, comes just after what it stands for.
+        let Code::Known(mut known) = code_of(place.wrapping_add(1)) else {
+            return false;
+        };
         loop {
-            // Most frames are of the same module as the one before.
-            if !known.contains(&place) {
-                // A place, as a return address is one, comes just after what it stands for.
-                match code_of(place + 1) {
-                    Some(code) => known = code,
-                    None => return false,
-                }
-            }
             let Some(rule) = self.rule(place) else {
                 return false;
             };
@@ -123,12 +120,26 @@ impl Walker {
                     Err(()) => break,
                 }
             }
-            if return_address == 0 || !stack.push(return_address) {
+            if return_address == 0 {
                 return true;
             }
             stack_pointer = end;
             // The call, not what comes after it: that may be another function.
             place = return_address - 1;
+            // Most frames are of the same module as the one before.
+            if !known.contains(&place) {
+                match code_of(return_address) {
+                    Code::Known(code) => known = code,
+                    Code::Unknown => return false,
+                    Code::None => {
+                        stack.truncated = true;
+                        return true;
+                    }
+                }
+            }
+            if !stack.push(return_address) {
+                return true;
+            }
         }
         // The outer frames could not be found.
         stack.truncated = true;
@@ -146,33 +157,46 @@ impl Walker {
     /// The rule for a place in the code. `None` if no known module has it.
     #[inline]
     fn rule(&self, place: u64) -> Option<Rule> {
-        let slot = Slot::of(place, self.number)?;
-        slot.load().or_else(|| self.look_up(place, slot))
+        let slot = cache::slot(place, self.number)?;
+        match slot.load() {
+            Some(rule) => Some(Rule::unpacked(rule)),
+            None => self.look_up(place, slot),
+        }
     }
 
     /// Looks a rule up in the tables, and keeps it.
     #[cold]
     #[inline(never)]
-    fn look_up(&self, place: u64, slot: Slot) -> Option<Rule> {
+    fn look_up(&self, place: u64, slot: Slot<'_>) -> Option<Rule> {
         let tables = self.tables_of(place)?;
         let rule = tables.rule(place).unwrap_or(Rule::COMPLICATED);
-        slot.store(rule);
+        if let Some(rule) = rule.packed() {
+            slot.store(rule);
+        }
         Some(rule)
     }
 }
 
 impl Tables {
     fn rule(&self, place: u64) -> gimli::Result<Rule> {
+        let none = gimli::Error::NoUnwindInfoForAddress;
+        // With other encodings than linkers write, what follows could overflow.
+        if !self.header.reader().starts_with(&USUAL_ENCODINGS) {
+            return Err(none);
+        }
         let header = self.header.parse(&self.bases, 8)?;
-        let table = header.table().ok_or(gimli::Error::NoUnwindInfoForAddress)?;
+        let table = header.table().ok_or(none)?;
+        let entry = table.lookup(place, &self.bases)?.direct()?;
+        // An entry may lie about where it leads to.
+        let offset = entry.checked_sub(self.frames_start).ok_or(none)? as usize;
+        let entry =
+            self.frames
+                .fde_from_offset(&self.bases, offset.into(), EhFrame::cie_from_offset)?;
+        if !entry.contains(place) {
+            return Err(none);
+        }
         let mut context = UnwindContext::<_, Small>::new_in();
-        let row = table.unwind_info_for_address(
-            &self.frames,
-            &self.bases,
-            &mut context,
-            place,
-            EhFrame::cie_from_offset,
-        )?;
+        let row = entry.unwind_info_for_address(&self.frames, &self.bases, &mut context, place)?;
         Ok(Rule::of(row))
     }
 }
@@ -207,7 +231,9 @@ impl Rule {
         };
         let saved = match row.register(RBP) {
             None | Some(RegisterRule::Undefined | RegisterRule::SameValue) => Some(0),
-            Some(RegisterRule::Offset(offset)) if offset < 0 => u32::try_from(-offset).ok(),
+            Some(RegisterRule::Offset(offset)) if offset < 0 => {
+                u32::try_from(offset.unsigned_abs()).ok()
+            }
             _ => None,
         };
         match (u32::try_from(offset), saved) {
@@ -249,56 +275,17 @@ impl Rule {
     }
 }
 
-/// Where the cache has a rule, or would have it.
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    ways: &'static [AtomicU64; WAYS],
-    /// The word without the rule.
-    tag: u64,
-}
-
-impl Slot {
-    #[inline]
-    fn of(place: u64, number: u64) -> Option<Self> {
-        let page = place >> PAGE_BITS;
-        // Mixes the page into the set. For one page, each place has a set of its own.
-        let mixed = (page.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) ^ place;
-        let set = mixed as usize & (SETS - 1);
-        (page < 1 << TAG_BITS).then(|| Self {
-            ways: &CACHE.0[set],
-            tag: (page << NUMBER_BITS | number) << RULE_BITS,
-        })
-    }
-
-    #[inline]
-    fn load(self) -> Option<Rule> {
-        // Relaxed: a word says all there is to say.
-        let mut words = self.ways.iter().map(|way| way.load(Ordering::Relaxed));
-        let word = words.find(|word| word & !((1 << RULE_BITS) - 1) == self.tag && *word != 0)?;
-        Some(Rule::unpacked(word))
-    }
-
-    /// Keeps the rule, in the place of the older of its set.
-    fn store(self, rule: Rule) {
-        if let Some(rule) = rule.packed() {
-            let [newer, older] = self.ways;
-            older.store(newer.load(Ordering::Relaxed), Ordering::Relaxed);
-            newer.store(self.tag | rule, Ordering::Relaxed);
-        }
-    }
-}
-
-/// The cache lies beside the program's own variables: nothing has to be made, and pages that are not used cost nothing.
-#[repr(align(64))]
-struct Cache([[AtomicU64; WAYS]; SETS]);
-
-static CACHE: Cache = Cache([const { [const { AtomicU64::new(0) }; WAYS] }; SETS]);
-
 pub(super) fn prepare() {}
+
+/// Empties the cache.
+#[cfg(unkai_internals)]
+pub(super) fn forget() {
+    cache::forget();
+}
 
 /// Bytes that the cache takes.
 pub(super) fn own_bytes() -> usize {
-    size_of::<Cache>()
+    cache::bytes()
 }
 
 /// Room for the rows of a table: more registers than this architecture has rules for.
@@ -314,20 +301,11 @@ const RBP: Register = Register(6);
 const RSP: Register = Register(7);
 const RETURN_ADDRESS: Register = Register(16);
 
-/// A set for each place of a page.
-const SETS: usize = 1 << PAGE_BITS;
-const WAYS: usize = 2;
-const PAGE_BITS: u32 = 12;
-
-const TAG_BITS: u32 = 35;
-const NUMBER_BITS: u32 = 6;
-const RULE_BITS: u32 = 23;
 const KIND_BITS: u32 = 2;
 const OFFSET_BITS: u32 = 12;
 const SAVED_BITS: u32 = 9;
-const _: () = assert!(TAG_BITS + NUMBER_BITS + RULE_BITS == 64);
 const _: () = assert!(KIND_BITS + OFFSET_BITS + SAVED_BITS == RULE_BITS);
-const _: () = assert!(super::MOST_LISTS <= 1 << NUMBER_BITS);
+const _: () = assert!(super::MOST_LISTS <= cache::MOST_NUMBERS);
 
 const OUTERMOST: u64 = 0;
 const FROM_STACK_POINTER: u64 = 1;
@@ -367,40 +345,104 @@ mod tests {
         }
     }
 
-    /// Two places share a word only if they share the page, the list and the set: and then they are the same place.
-    #[test]
-    fn a_word_names_one_place() {
-        let name = |place, number| {
-            let slot = Slot::of(place, number).unwrap();
-            (slot.ways.as_ptr() as usize, slot.tag)
+    /// Where the tables and the code of [`a_module`] would be mapped.
+    const HEADER: u64 = 0x1000;
+    const FRAMES: u64 = HEADER + 0x100;
+    const CODE: u64 = HEADER + 0x1000;
+
+    /// The tables of one function, whose rows say `instructions`.
+    fn a_module(instructions: &[u8]) -> Tables {
+        a_module_with(instructions, |_| ())
+    }
+
+    /// As before, with a change of `.eh_frame_hdr`.
+    fn a_module_with(instructions: &[u8], damage: impl FnOnce(&mut Vec<u8>)) -> Tables {
+        let relative = |to: u64, from: u64| (to.wrapping_sub(from) as i32).to_le_bytes();
+        let mut frames = Vec::new();
+        let mut entry = |parts: &[&[u8]]| {
+            let mut body = parts.concat();
+            body.resize(body.len().next_multiple_of(8) + 4, 0);
+            frames.extend((body.len() as u32).to_le_bytes());
+            frames.extend(body);
+            frames.len() as u64
         };
-        for page in [0x5555_5555_4000, 0x7fff_ffff_d000, 0x1000] {
-            let mut names: Vec<_> = (0..4096).map(|low| name(page + low, 3)).collect();
-            names.sort_unstable();
-            names.dedup();
-            assert_eq!(names.len(), 4096);
-            assert_ne!(name(page, 3), name(page, 4));
-            assert_ne!(name(page, 3), name(page + 4096, 3));
+        // Version 1; units of one byte; the return address is register 16; addresses are relative, 32 bits.
+        let common: &[u8] = b"\0\0\0\0\x01zR\0\x01\x01\x10\x01\x1b";
+        let at = entry(&[common, instructions]);
+        let to_common = (at as u32 + 4).to_le_bytes();
+        let start = relative(CODE, FRAMES + at + 8);
+        entry(&[&to_common, &start, &0x100_u32.to_le_bytes(), &[0]]);
+        // Sorted by address, relative to itself.
+        let mut header: Vec<u8> = [
+            &b"\x01\x1b\x03\x3b"[..],
+            &relative(FRAMES, HEADER + 4),
+            &1_u32.to_le_bytes(),
+            &relative(CODE, HEADER),
+            &relative(FRAMES + at, HEADER),
+        ]
+        .concat();
+        damage(&mut header);
+        Tables {
+            code: CODE..CODE + 0x100,
+            bases: BaseAddresses::default()
+                .set_eh_frame_hdr(HEADER)
+                .set_eh_frame(FRAMES),
+            frames_start: FRAMES,
+            header: EhFrameHdr::new(header.leak(), LittleEndian),
+            frames: EhFrame::new(frames.leak(), LittleEndian),
         }
-        assert!(Slot::of(1 << 47, 0).is_none());
+    }
+
+    /// The frame ends 16 bytes above the stack pointer, with the return address below that.
+    const USUAL: &[u8] = b"\x0c\x07\x10\x11\x10\x78";
+    /// rbp is saved at the offset that follows.
+    const SAVES_RBP_AT: &[u8] = b"\x11\x06";
+
+    #[test]
+    fn a_register_that_is_saved_absurdly_far_away_is_complicated() {
+        let rule = |at: &[u8]| a_module(&[USUAL, SAVES_RBP_AT, at].concat()).rule(CODE + 8);
+        assert_eq!(rule(b"\x70"), Ok(from_stack_pointer(16, 16)));
+        let least = b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x7f";
+        assert_eq!(rule(least), Ok(Rule::COMPLICATED));
     }
 
     #[test]
-    fn a_set_keeps_its_two_newest_rules() {
-        // In a list that no walk of this process uses.
-        let slots: Vec<Slot> = (1..)
-            .map(|page| Slot::of(page << PAGE_BITS, 63).unwrap())
-            .filter(|slot| std::ptr::eq(slot.ways, &CACHE.0[77]))
-            .take(3)
-            .collect();
-        let rule = |offset| from_stack_pointer(offset, 0);
-        slots[0].store(rule(8));
-        slots[1].store(rule(16));
-        assert_eq!(slots[0].load(), Some(rule(8)));
-        assert_eq!(slots[1].load(), Some(rule(16)));
-        assert_eq!(slots[2].load(), None);
-        slots[2].store(rule(24));
-        assert_eq!(slots[0].load(), None);
-        assert_eq!(slots[2].load(), Some(rule(24)));
+    fn a_damaged_header_gives_no_rule() {
+        let rule = |damage: fn(&mut Vec<u8>)| a_module_with(USUAL, damage).rule(CODE + 8);
+        assert_eq!(rule(|_| ()), Ok(from_stack_pointer(16, 0)));
+        // The entry leads to before the frames.
+        assert!(rule(|header| header[16..20].fill(0)).is_err());
+        // More entries than any address space has room for.
+        assert!(
+            rule(|header| {
+                header[2] = 0x04;
+                header.splice(8..12, u64::MAX.to_le_bytes());
+            })
+            .is_err()
+        );
+        assert!(rule(|header| header.truncate(14)).is_err());
+        assert!(rule(Vec::clear).is_err());
+    }
+
+    /// What `reliability/fuzz` does for longer, and with a nightly compiler.
+    #[test]
+    fn instructions_of_any_bytes_give_a_rule_or_an_error() {
+        let mut random = 1_u64;
+        let mut next = |below: u64| {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (random >> 33) % below
+        };
+        let mut rules = 0;
+        for _ in 0..20_000 {
+            let wild = (0..next(24)).map(|_| next(256) as u8);
+            let instructions: Vec<u8> = USUAL.iter().copied().chain(wild).collect();
+            if let Ok(rule) = a_module(&instructions).rule(CODE + next(0x100)) {
+                assert!(rule.offset % 8 == 0 && rule.saved % 8 == 0, "{rule:?}");
+                rules += 1;
+            }
+        }
+        assert!(rules > 1_000, "{rules}");
     }
 }
