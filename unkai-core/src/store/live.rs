@@ -10,19 +10,20 @@
 //! ```
 //!
 //! An address may stand anywhere in its window of a level; when the windows of all levels are full, a further level is
-//! made. Nothing is ever moved, so neither adding nor removing has to wait for anybody.
+//! made. Where there is none left, a block overflows into one of the next windows: without that, a few windows would be full
+//! long before the table is. Nothing is ever moved, so neither adding nor removing has to wait for anybody.
 //!
 //! Invariants:
 //! * A key goes 0 → `RESERVED` → address → `RESERVED` → 0. Whoever made it `RESERVED` owns the record until the next step.
 //! * An address is added before `alloc` returns it, so that whoever frees the block finds it.
 
-use std::sync::OnceLock;
-
+use super::once::Once;
 use super::prefetch;
 use super::region::{Region, Zeroable};
 use super::room::{Room, Stock};
 use super::sites::{SiteId, Weight};
 use crate::entered::Entered;
+use crate::losses::Cause;
 use crate::sync::{AtomicU32, AtomicU64, Ordering, fence};
 
 /// What is known of a sampled block.
@@ -135,16 +136,21 @@ impl Level {
         })
     }
 
-    /// The keys and the records of a window.
+    /// The keys and the records of the window of an address, or of the `nth` after it; none if that is the same again.
     #[inline]
-    fn window(&self, hash: u64) -> (&[AtomicU64], &[Record]) {
-        let start = (hash as u32 as usize & (self.keys.len() - 1)) & !(WINDOW - 1);
+    fn window(&self, hash: u64, nth: usize) -> (&[AtomicU64], &[Record]) {
+        let mask = self.keys.len() - 1;
+        if nth * WINDOW > mask {
+            return (&[], &[]);
+        }
+        let start = (hash as u32 as usize + nth * WINDOW) & mask & !(WINDOW - 1);
         let window = start..start + WINDOW;
         (&self.keys[window.clone()], &self.records[window])
     }
 
-    fn insert(&self, address: u64, hash: u64, block: &LiveBlock) -> bool {
-        let (keys, records) = self.window(hash);
+    #[inline]
+    fn insert(&self, address: u64, hash: u64, nth: usize, block: &LiveBlock) -> bool {
+        let (keys, records) = self.window(hash, nth);
         for (key, record) in keys.iter().zip(records) {
             // Acquire: pairs with the Release that freed the slot, so that the record is ours alone.
             let free = key.load(Ordering::Relaxed) == FREE
@@ -163,8 +169,9 @@ impl Level {
         false
     }
 
-    fn remove(&self, address: u64, hash: u64) -> Option<LiveBlock> {
-        let (keys, records) = self.window(hash);
+    #[inline]
+    fn remove(&self, address: u64, hash: u64, nth: usize) -> Option<LiveBlock> {
+        let (keys, records) = self.window(hash, nth);
         for (key, record) in keys.iter().zip(records) {
             // Acquire: pairs with the Release in `insert`. Exchange: of two that free one block (which is the program's
             // mistake) only one gets the record.
@@ -183,8 +190,9 @@ impl Level {
     }
 
     /// The record of a block that its owner asks for: nobody removes it meanwhile.
-    fn find(&self, address: u64, hash: u64) -> Option<LiveBlock> {
-        let (keys, records) = self.window(hash);
+    #[inline]
+    fn find(&self, address: u64, hash: u64, nth: usize) -> Option<LiveBlock> {
+        let (keys, records) = self.window(hash, nth);
         let mut slots = keys.iter().zip(records);
         // Acquire: pairs with the Release in `insert`.
         let (_, record) = slots.find(|(key, _)| key.load(Ordering::Acquire) == address)?;
@@ -201,9 +209,9 @@ impl Level {
             }
             let state = record.state.load(Ordering::Relaxed);
             let block = record.load();
-            // Acquire: the loads above before the second look.
+            // Acquire: the loads above before the second look; and who sees a key that was put there anew sees the new state.
             fence(Ordering::Acquire);
-            let unchanged = key.load(Ordering::Relaxed) == address
+            let unchanged = key.load(Ordering::Acquire) == address
                 && record.state.load(Ordering::Relaxed) == state;
             if unchanged {
                 seen(address, block);
@@ -215,33 +223,27 @@ impl Level {
 /// The table of live samples.
 #[derive(Debug)]
 pub(crate) struct Live {
-    levels: [OnceLock<Level>; LEVELS],
+    levels: [Once<Level>; LEVELS],
     /// Levels in use.
     active: AtomicU32,
     room: Room,
     /// Sum over the blocks in the table that were sampled at a doubled interval; see `excess`.
     excess: AtomicU64,
+    /// Blocks in another window than their own, and those that are about to be.
+    overflowed: AtomicU64,
 }
 
 impl Live {
     /// A table of at most `capacity` blocks.
     pub(crate) fn new(capacity: u32) -> Option<Self> {
         let live = Self {
-            levels: [const { OnceLock::new() }; LEVELS],
+            levels: std::array::from_fn(|_| Once::new()),
             active: AtomicU32::new(0),
             room: Room::of(u64::from(capacity)),
             excess: AtomicU64::new(0),
+            overflowed: AtomicU64::new(0),
         };
-        // loom does not know that a `OnceLock` hands over what is in it.
-        #[cfg(loom)]
-        for (level, slots) in live
-            .levels
-            .iter()
-            .zip((0..LEVELS).filter_map(|l| live.slots(l)))
-        {
-            level.get_or_init(|| Level::new(slots).expect("memory for a model"));
-        }
-        live.grow(0).then_some(live)
+        live.grow(0).ok().map(|()| live)
     }
 
     /// Asks for the memory in which a block at `address` will be recorded, so that it is near when it is needed: on all
@@ -250,7 +252,7 @@ impl Live {
     pub(crate) fn prefetch(&self, address: u64) {
         let hash = hash(address);
         for (index, level) in self.levels().enumerate() {
-            let (keys, records) = level.window(hash);
+            let (keys, records) = level.window(hash, 0);
             prefetch(&keys[0]);
             // Most blocks are on the newest level.
             if index == 0 {
@@ -259,7 +261,7 @@ impl Live {
         }
     }
 
-    /// Adds a block. `false` if the table is full. The caller has made sure that its address is not in the table. `stock`
+    /// Adds a block. If there is no room or no memory for it, says which. The caller has made sure that its address is not in the table. `stock`
     /// is the calling thread's, if it has one.
     pub(crate) fn insert(
         &self,
@@ -267,42 +269,83 @@ impl Live {
         address: u64,
         block: &LiveBlock,
         stock: Option<&Stock>,
-    ) -> bool {
+    ) -> Result<(), Cause> {
         if !self.room.take(stock) {
-            return false;
+            return Err(Cause::LiveTableFull);
         }
         let hash = hash(address);
         loop {
-            // Relaxed: a level itself is handed over by its `OnceLock`.
+            // Relaxed: a level itself is handed over by its `Once`.
             let active = self.active.load(Ordering::Relaxed);
-            if self
-                .levels()
-                .any(|level| level.insert(address, hash, block))
-            {
-                if block.steps > 0 {
-                    self.excess.fetch_add(block.excess(), Ordering::Relaxed);
-                }
-                return true;
+            let mut levels = self.levels();
+            if levels.any(|level| level.insert(address, hash, 0, block)) {
+                break;
             }
-            if !self.grow(active) {
+            if let Err(cause) = self.grow(active) {
+                if self.overflow(address, hash, block) {
+                    break;
+                }
                 self.room.give(stock);
-                return false;
+                return Err(cause);
             }
         }
+        if block.steps > 0 {
+            self.excess.fetch_add(block.excess(), Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Adds a block to another window than its own, which is full on all levels while there is no further one, or no memory for
+    /// it. `false` if the others are full, too.
+    #[cold]
+    fn overflow(&self, address: u64, hash: u64, block: &LiveBlock) -> bool {
+        // Before it stands there, and so before anybody can ask for it. Relaxed: see `overflowed`.
+        self.overflowed.fetch_add(1, Ordering::Relaxed);
+        let added = (1..=OVERFLOWS).any(|nth| {
+            self.levels()
+                .any(|level| level.insert(address, hash, nth, block))
+        });
+        if !added {
+            self.overflowed.fetch_sub(1, Ordering::Relaxed);
+        }
+        added
+    }
+
+    /// What `look` finds on any level in the windows into which blocks overflow. Mostly there are none, and nobody looks.
+    #[inline]
+    fn overflowed<T>(&self, look: impl Fn(&Level, usize) -> Option<T>) -> Option<T> {
+        // Relaxed: who asks for a block was handed it after it was counted, and it counts for as long as it stands there.
+        if self.overflowed.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        self.look_further(look)
+    }
+
+    #[cold]
+    fn look_further<T>(&self, look: impl Fn(&Level, usize) -> Option<T>) -> Option<T> {
+        (1..=OVERFLOWS).find_map(|nth| self.levels().find_map(|level| look(level, nth)))
     }
 
     /// The record of a block, for whoever owns the block.
     pub(crate) fn find(&self, address: u64) -> Option<LiveBlock> {
         let hash = hash(address);
-        self.levels().find_map(|level| level.find(address, hash))
+        self.levels()
+            .find_map(|level| level.find(address, hash, 0))
+            .or_else(|| self.overflowed(|level, nth| level.find(address, hash, nth)))
     }
 
     /// Takes a block out of the table. `stock` is the calling thread's, if it has one.
     pub(crate) fn remove(&self, address: u64, stock: Option<&Stock>) -> Option<LiveBlock> {
         let hash = hash(address);
-        let block = self
-            .levels()
-            .find_map(|level| level.remove(address, hash))?;
+        let mut levels = self.levels();
+        let block = match levels.find_map(|level| level.remove(address, hash, 0)) {
+            Some(block) => block,
+            None => {
+                let block = self.overflowed(|level, nth| level.remove(address, hash, nth))?;
+                self.overflowed.fetch_sub(1, Ordering::Relaxed);
+                block
+            }
+        };
         if block.steps > 0 {
             self.excess.fetch_sub(block.excess(), Ordering::Relaxed);
         }
@@ -347,25 +390,22 @@ impl Live {
     /// The levels in use, the newest and largest first: there most blocks are, and there is most room.
     fn levels(&self) -> impl Iterator<Item = &Level> {
         let active = self.active.load(Ordering::Relaxed) as usize;
-        self.levels[..active].iter().rev().filter_map(OnceLock::get)
+        self.levels[..active].iter().rev().filter_map(Once::get)
     }
 
-    /// Makes the level after the first `active` ones. `false` if there is none left, or no memory.
-    fn grow(&self, active: u32) -> bool {
+    /// Makes the level after the first `active` ones, unless there is none left, or no memory.
+    fn grow(&self, active: u32) -> Result<(), Cause> {
         let index = active as usize;
-        let Some(slots) = self.slots(index) else {
-            return false;
-        };
+        let slots = self.slots(index).ok_or(Cause::LiveTableFull)?;
         if self.levels[index].get().is_none() {
-            let Some(level) = Level::new(slots) else {
-                return false;
-            };
+            let level = Level::new(slots).ok_or(Cause::OwnMemoryRefused)?;
             // If another thread was first, its level is used and this one unmapped.
-            let _ = self.levels[index].set(level);
+            let kept = self.levels[index].set(level);
+            kept.ok_or(Cause::OwnMemoryRefused)?;
         }
         // Relaxed: whoever misses the new level for a moment cannot be looking for a block in it.
         self.active.fetch_max(active + 1, Ordering::Relaxed);
-        true
+        Ok(())
     }
 
     /// Slots of each level there may be.
@@ -379,7 +419,7 @@ impl Live {
             .next_power_of_two()
             .max(WINDOW);
         let first = FIRST_LEVEL.min(last);
-        // The last level comes twice at most, so that uneven windows still leave room for the capacity.
+        // The last level comes twice at most: what uneven windows have no room for overflows.
         let before = if level == 0 {
             0
         } else {
@@ -401,6 +441,12 @@ const RESERVED: u64 = 1;
 const WINDOW: usize = 8;
 #[cfg(loom)]
 const WINDOW: usize = 1;
+
+/// Windows after its own into which a block may overflow: what one has too much, the four together have not.
+#[cfg(not(loom))]
+const OVERFLOWS: usize = 3;
+#[cfg(loom)]
+const OVERFLOWS: usize = 1;
 
 /// Slots of the first level: 20 KiB in all.
 #[cfg(not(loom))]

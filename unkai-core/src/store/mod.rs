@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `region` | memory for the tables, beside the program's heap |
 //! | `cells` | the exact counters of one thread |
+//! | `shared` | those of all threads that have none of their own |
+//! | `once` | a value that is set once, without waiting |
 //! | `pool` | the cells of all threads, past and present |
 //! | `trie` | call stacks |
 //! | `sites` | estimates for each call stack |
@@ -17,10 +19,12 @@ pub(crate) mod cells;
 pub(crate) mod live;
 pub(crate) mod lost;
 pub(crate) mod memo;
+pub(crate) mod once;
 pub(crate) mod peak;
 pub(crate) mod pool;
 pub(crate) mod region;
 pub(crate) mod room;
+pub(crate) mod shared;
 pub(crate) mod sites;
 pub(crate) mod trie;
 

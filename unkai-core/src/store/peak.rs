@@ -20,7 +20,7 @@ pub(crate) struct Peak {
     /// Sum of what all cells have published.
     published: AtomicI64,
     peak: AtomicI64,
-    /// Published sums up to here need no closer look: the lower of the next two.
+    /// Live bytes up to here need no closer look: the lower of the next two.
     trip: AtomicI64,
     /// Up to here there is no new peak worth noting.
     fence: AtomicI64,
@@ -42,28 +42,34 @@ impl Peak {
         }
     }
 
-    /// Publishes the share of one thread's cells, and takes a closer look at all if that passes the trip. Returns whether
-    /// the alarm went off.
+    /// Publishes the share of this thread's cells, and takes a closer look at all if that passes the trip. `extra` is what is
+    /// live by other counts. Returns whether the alarm went off.
     pub(crate) fn publish(&self, cells: &super::cells::Cells, pool: &Pool, extra: i64) -> bool {
-        let sum = self.bring_up_to_date(cells);
-        sum > self.trip.load(Ordering::Relaxed) && self.measure(pool, extra)
+        let sum = cells
+            .own_live_bytes()
+            .map(|now| self.bring_up_to(now, cells));
+        sum.is_some_and(|sum| sum.wrapping_add(extra) > self.trip.load(Ordering::Relaxed))
+            && self.measure(pool, extra)
     }
 
-    /// Takes live bytes over all threads now. `extra` are those that are counted outside the cells. Returns whether the
-    /// alarm went off, which it does once.
+    /// Takes live bytes over all threads now; `extra` as in `publish`, to be called whenever that has grown by a [`QUANTUM`].
+    /// Returns whether the alarm went off, which it does once.
     pub(crate) fn measure(&self, pool: &Pool, extra: i64) -> bool {
         let mut threads = 0;
         for cells in pool.iter() {
-            self.bring_up_to_date(cells);
+            // Cells whose owner is in the middle of something stand at what they have published: it is about to look itself.
+            if let Some(now) = cells.live_bytes() {
+                self.bring_up_to(now, cells);
+            }
             threads += 1;
         }
-        let live = self.published.load(Ordering::Relaxed) + extra;
+        let live = self.published.load(Ordering::Relaxed).wrapping_add(extra);
         let before = self.peak.fetch_max(live, Ordering::Relaxed);
         if live > before {
-            let fence = live - extra + Self::slack(live, threads);
+            let fence = live.saturating_add(Self::slack(live, threads));
             self.fence.fetch_max(fence, Ordering::Relaxed);
             self.epoch.fetch_add(1, Ordering::Relaxed);
-            self.settle_trip(extra);
+            self.settle_trip();
         }
         let alarm = self.alarm.load(Ordering::Relaxed);
         // Of threads that see it at once, one takes it.
@@ -73,7 +79,7 @@ impl Peak {
             taken.is_ok()
         };
         if goes_off {
-            self.settle_trip(extra);
+            self.settle_trip();
         }
         goes_off
     }
@@ -82,7 +88,7 @@ impl Peak {
     pub(crate) fn set_alarm(&self, alarm: Option<i64>, pool: &Pool, extra: i64) -> bool {
         self.alarm
             .store(alarm.unwrap_or(NO_ALARM), Ordering::Relaxed);
-        self.settle_trip(extra);
+        self.settle_trip();
         self.measure(pool, extra)
     }
 
@@ -90,31 +96,32 @@ impl Peak {
     ///
     /// If the other changes meanwhile, whoever changed it may have stored its trip before ours: then ours is stale, and we
     /// go again. So the trip that is stored last is that of the last change.
-    fn settle_trip(&self, extra: i64) {
-        let mut trip = self.lower_of_both(extra);
+    fn settle_trip(&self) {
+        let mut trip = self.lower_of_both();
         loop {
             // Release and Acquire: of two swaps, the later sees the changes that the earlier was made from.
             self.trip.swap(trip, Ordering::AcqRel);
-            match self.lower_of_both(extra) {
+            match self.lower_of_both() {
                 same if same == trip => return,
                 other => trip = other,
             }
         }
     }
 
-    fn lower_of_both(&self, extra: i64) -> i64 {
+    fn lower_of_both(&self) -> i64 {
         let fence = self.fence.load(Ordering::Relaxed);
         match self.alarm.load(Ordering::Relaxed) {
             NO_ALARM => fence,
-            // A published sum is without `extra`, and is to be *above* the trip.
-            alarm => fence.min(alarm.saturating_sub(extra).saturating_sub(1)),
+            // Live bytes are to be *above* the trip.
+            alarm => fence.min(alarm.saturating_sub(1)),
         }
     }
 
     /// The peak so far, and how far it may lie from the true one.
     pub(crate) fn read(&self, pool: &Pool) -> (u64, u64) {
         let peak = self.peak.load(Ordering::Relaxed).max(0);
-        let held_back = pool.used() as i64 * QUANTUM;
+        // By each thread, and by what is counted outside the cells.
+        let held_back = (pool.used() as i64 + 1) * QUANTUM;
         (
             peak as u64,
             (Self::slack(peak, pool.used() as i64) + held_back) as u64,
@@ -130,14 +137,13 @@ impl Peak {
         (live / 256).max(threads * QUANTUM)
     }
 
-    /// Publishes what `cells` hold now. Any thread may do it for any cells: each change is swapped in exactly once.
-    fn bring_up_to_date(&self, cells: &super::cells::Cells) -> i64 {
-        let now = cells.live_bytes();
+    /// Publishes that `cells` hold `now`, and returns the sum over all. Any thread may do it for any cells: each change is swapped in
+    /// exactly once.
+    fn bring_up_to(&self, now: i64, cells: &super::cells::Cells) -> i64 {
         let before = cells.own.published.swap(now, Ordering::Relaxed);
         let change = now.wrapping_sub(before);
-        self.published
-            .fetch_add(change, Ordering::Relaxed)
-            .wrapping_add(change)
+        let before = self.published.fetch_add(change, Ordering::Relaxed);
+        before.wrapping_add(change)
     }
 }
 
@@ -266,7 +272,8 @@ mod tests {
             let cells = cells[step % THREADS];
             cells.count_alloc(size);
             live += size as i64;
-            let unpublished = cells.live_bytes() - cells.own.published.load(Ordering::Relaxed);
+            let unpublished =
+                cells.live_bytes().unwrap() - cells.own.published.load(Ordering::Relaxed);
             if unpublished >= QUANTUM && peak.publish(cells, &pool, 0) {
                 went_off_at.push(live);
             }

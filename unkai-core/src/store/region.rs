@@ -41,6 +41,10 @@ mod mapped {
         /// Maps `length` items. `None` if the operating system refuses.
         pub(crate) fn new(length: usize) -> Option<Self> {
             const { assert!(!std::mem::needs_drop::<T>() && align_of::<T>() <= 4096) }
+            #[cfg(test)]
+            if super::refused::is_next() {
+                return None;
+            }
             let bytes = length.checked_mul(size_of::<T>())?.max(1);
             let map = MmapOptions::new().len(bytes).map_anon().ok()?;
             // A table is touched here and there: with huge pages, each touch would take 2 MiB. Advice may be refused.
@@ -99,6 +103,36 @@ mod modelled {
         fn deref(&self) -> &[T] {
             &self.items
         }
+    }
+}
+
+/// Mappings that the system refuses because a test wants it.
+#[cfg(all(test, not(loom)))]
+pub(crate) mod refused {
+    use std::cell::Cell;
+    use std::ops::Range;
+
+    thread_local! {
+        static MAPPED: Cell<u64> = const { Cell::new(0) };
+        static REFUSED: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+    }
+
+    /// From now on this thread's mappings are numbered from 1 on, and those with a number in this range are refused.
+    pub(crate) fn refuse(numbers: Range<u64>) {
+        MAPPED.set(0);
+        REFUSED.set((numbers.start, numbers.end));
+    }
+
+    /// How many were asked for since then.
+    pub(crate) fn asked_for() -> u64 {
+        MAPPED.get()
+    }
+
+    pub(super) fn is_next() -> bool {
+        let number = MAPPED.get() + 1;
+        MAPPED.set(number);
+        let (start, end) = REFUSED.get();
+        (start..end).contains(&number)
     }
 }
 

@@ -84,7 +84,8 @@ struct Sum {
 
 impl Sum {
     fn add(&self, part: &Contribution) {
-        self.samples.fetch_add(1, Ordering::Relaxed);
+        // Release: who sees the sample sees whose it is. See `figures`.
+        self.samples.fetch_add(1, Ordering::Release);
         self.bytes.fetch_add(part.bytes, Ordering::Relaxed);
         self.blocks.fetch_add(part.blocks, Ordering::Relaxed);
     }
@@ -184,7 +185,7 @@ impl Lifetimes {
     fn blocks(&self) -> u64 {
         self.0
             .iter()
-            .map(|bucket| bucket.load(Ordering::Relaxed))
+            .map(|bucket| bucket.load(SEEN_WITH_WHAT_CAME))
             .fold(0, u64::wrapping_add)
     }
 }
@@ -204,8 +205,8 @@ impl Place<'_> {
     fn live(self) -> [u64; 3] {
         let freed = &self.cells.freed;
         let freed = [
-            freed.samples.load(Ordering::Relaxed),
-            freed.bytes.load(Ordering::Relaxed),
+            freed.samples.load(SEEN_WITH_WHAT_CAME),
+            freed.bytes.load(SEEN_WITH_WHAT_CAME),
             self.lifetimes.blocks(),
         ];
         let allocated = self.cells.allocated.read();
@@ -258,12 +259,12 @@ impl Place<'_> {
     fn remove(self, part: &Contribution, epoch: u32, lifetime: u64) {
         self.keep_peak(epoch);
         let freed = &self.cells.freed;
-        freed.samples.fetch_add(1, Ordering::Relaxed);
-        freed.bytes.fetch_add(part.bytes, Ordering::Relaxed);
+        freed.samples.fetch_add(1, GONE_AFTER_IT_CAME);
+        freed.bytes.fetch_add(part.bytes, GONE_AFTER_IT_CAME);
         freed.live_variances.add(part, -1.0);
         self.lifetimes
             .bucket(lifetime)
-            .fetch_add(part.blocks, Ordering::Relaxed);
+            .fetch_add(part.blocks, GONE_AFTER_IT_CAME);
     }
 
     fn put_back(self, part: &Contribution, lifetime: u64) {
@@ -315,8 +316,8 @@ impl Sites {
             return Some(SiteId::NO_STACK);
         }
         let cell = trie.site_of(node);
-        // Relaxed: a site's figures are valid from the start, and its `node` is only used by snapshots.
-        let known = cell.load(Ordering::Relaxed);
+        // Acquire: pairs with the Release below. Who adds a sample passes on the site's `node`.
+        let known = cell.load(Ordering::Acquire);
         if known != 0 {
             return Some(SiteId(known));
         }
@@ -324,12 +325,14 @@ impl Sites {
         self.cells[taken as usize]
             .node
             .store(node.number(), Ordering::Relaxed);
-        // Release: pairs with the Acquire of a snapshot that comes here by the site's samples.
-        match cell.compare_exchange(0, taken, Ordering::Release, Ordering::Relaxed) {
+        // Release: pairs with the Acquire of who finds it known. Acquire: who was first has looked for a spare before, so ours is
+        // not lost to that look.
+        match cell.compare_exchange(0, taken, Ordering::Release, Ordering::Acquire) {
             Ok(_) => Some(SiteId(taken)),
             Err(other) => {
                 self.cells[taken as usize].node.store(0, Ordering::Relaxed);
-                self.spare.store(taken, Ordering::Relaxed);
+                // Release: pairs with the Acquire in `take`, whose thread writes another node there.
+                self.spare.store(taken, Ordering::Release);
                 Some(SiteId(other))
             }
         }
@@ -366,6 +369,7 @@ impl Sites {
         let used = self.used.load(Ordering::Relaxed) as usize;
         let places = (0..used).map(|index| (index, self.place(index)));
         places
+            // Acquire: pairs with the Release in `Sum::add`, so that the node below is seen.
             .filter(|(_, place)| place.cells.allocated.samples.load(Ordering::Acquire) != 0)
             .map(move |(index, place)| {
                 let cells = place.cells;
@@ -392,7 +396,7 @@ impl Sites {
         let live = |index: usize| {
             let cells = &self.cells[index];
             // Freed first, so that no block is seen freed but not allocated.
-            let freed = cells.freed.bytes.load(Ordering::Relaxed);
+            let freed = cells.freed.bytes.load(SEEN_WITH_WHAT_CAME);
             cells
                 .allocated
                 .bytes
@@ -415,7 +419,7 @@ impl Sites {
     pub(crate) const ENTRY_BYTES: u64 = (size_of::<SiteCells>() + size_of::<Lifetimes>()) as u64;
 
     fn take(&self) -> Option<u32> {
-        let spare = self.spare.swap(0, Ordering::Relaxed);
+        let spare = self.spare.swap(0, Ordering::Acquire);
         if spare != 0 {
             return Some(spare);
         }
@@ -434,9 +438,17 @@ fn add_float(cell: &AtomicU64, amount: f64) {
 
 const RESERVED: u32 = 2;
 
+/// How a sample is counted as freed: whoever frees it has its record from who allocated it, and passes on that it came.
+const GONE_AFTER_IT_CAME: Ordering = Ordering::Release;
+/// How what was freed is read, before what was allocated.
+const SEEN_WITH_WHAT_CAME: Ordering = Ordering::Acquire;
+
 /// Fixed-point units: 1/256 byte, 1/65,536 block. Sums have room for 2⁵⁶ bytes and 2⁴⁸ blocks.
 const BYTES_UNIT: f64 = 256.0;
 const BLOCKS_UNIT: f64 = 65536.0;
 
 #[cfg(all(test, not(loom)))]
 mod tests;
+
+#[cfg(all(test, loom))]
+mod models;

@@ -19,10 +19,10 @@
 //!   window that has room is nowhere; therefore two threads that add the same key end up with the same node.
 //! * Memory is bounded: with all nodes taken, a stack is known by its deepest known outer part.
 
-use std::sync::OnceLock;
-
+use super::once::Once;
 use super::region::{Region, Zeroable};
 use crate::entered::Entered;
+use crate::losses::Cause;
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
 /// Number of a node, and thereby of a call stack.
@@ -49,8 +49,8 @@ impl NodeId {
 pub(crate) enum Interned {
     /// The node of the whole stack.
     Whole(NodeId),
-    /// The table is full: the node of the longest outer part of the stack that is known.
-    Prefix(NodeId),
+    /// There is no room or no memory, as the cause says: the node of the longest outer part of the stack that is known.
+    Prefix(NodeId, Cause),
 }
 
 #[derive(Debug, Default)]
@@ -74,22 +74,18 @@ unsafe impl Zeroable for Node {}
 pub(crate) struct Trie {
     nodes: Region<Node>,
     used: AtomicU32,
-    levels: [OnceLock<Region<AtomicU64>>; LEVELS],
+    levels: [Once<Region<AtomicU64>>; LEVELS],
 }
 
 impl Trie {
     /// A trie of at most `capacity` nodes, the two roots included.
     pub(crate) fn new(capacity: u32) -> Option<Self> {
         let nodes = Region::<Node>::new(capacity.max(ROOTS + 1) as usize)?;
-        let trie = Self {
+        Some(Self {
             nodes,
             used: AtomicU32::new(ROOTS),
-            levels: [const { OnceLock::new() }; LEVELS],
-        };
-        // loom does not know that a `OnceLock` hands over what is in it.
-        #[cfg(loom)]
-        (0..LEVELS).for_each(|level| drop(trie.level(level).is_some()));
-        Some(trie)
+            levels: std::array::from_fn(|_| Once::new()),
+        })
     }
 
     /// The number of the stack `frames` (innermost first) below `root`, which is added if it is new.
@@ -106,8 +102,8 @@ impl Trie {
         let mut node = root;
         for &address in frames.iter().rev() {
             match self.child(node, address, spare) {
-                Some(child) => node = child,
-                None => return Interned::Prefix(node),
+                Ok(child) => node = child,
+                Err(cause) => return Interned::Prefix(node, cause),
             }
         }
         Interned::Whole(node)
@@ -172,30 +168,34 @@ impl Trie {
         (used, self.capacity() * node + levels(&|_| true))
     }
 
-    fn child(&self, parent: NodeId, address: u64, spare: &mut u32) -> Option<NodeId> {
+    fn child(&self, parent: NodeId, address: u64, spare: &mut u32) -> Result<NodeId, Cause> {
         let hint = &self.nodes[parent.0 as usize].hint;
         // Acquire: pairs with the Release below, so that the child's fields are seen.
         let hinted = NodeId(hint.load(Ordering::Acquire));
         if hinted.0 != 0 && self.is(hinted, parent, address) {
-            return Some(hinted);
+            return Ok(hinted);
         }
         let child = self.find_or_add(parent, address, spare)?;
         // Release: pairs with the Acquire above.
         hint.store(child.0, Ordering::Release);
-        Some(child)
+        Ok(child)
     }
 
-    fn find_or_add(&self, parent: NodeId, address: u64, spare: &mut u32) -> Option<NodeId> {
+    fn find_or_add(&self, parent: NodeId, address: u64, spare: &mut u32) -> Result<NodeId, Cause> {
         let hash = hash(parent, address);
         let tag = hash & TAG;
         for level in 0..LEVELS {
-            let slots = self.level(level)?;
+            let Some(slots) = self.level(level)? else {
+                break;
+            };
             let start = window_start(hash, slots.len());
             for slot in &slots[start..start + WINDOW] {
                 // Acquire: pairs with the Release of the exchange, so that the node's fields are seen.
                 let mut entry = slot.load(Ordering::Acquire);
                 if entry == 0 {
-                    let id = self.take_node(parent, address, spare)?;
+                    let id = self
+                        .take_node(parent, address, spare)
+                        .ok_or(Cause::StacksFull)?;
                     // Release: the node's fields before its number. Acquire: the other's fields, if it was first.
                     match slot.compare_exchange(
                         0,
@@ -205,18 +205,18 @@ impl Trie {
                     ) {
                         Ok(_) => {
                             *spare = 0;
-                            return Some(id);
+                            return Ok(id);
                         }
                         Err(other) => entry = other,
                     }
                 }
                 let id = NodeId(entry as u32);
                 if entry & TAG == tag && self.is(id, parent, address) {
-                    return Some(id);
+                    return Ok(id);
                 }
             }
         }
-        None
+        Err(Cause::StacksFull)
     }
 
     fn is(&self, id: NodeId, parent: NodeId, address: u64) -> bool {
@@ -241,17 +241,19 @@ impl Trie {
         Some(NodeId(*spare))
     }
 
-    fn level(&self, level: usize) -> Option<&Region<AtomicU64>> {
+    /// A level, which is made if need be. `None` beyond the last.
+    fn level(&self, level: usize) -> Result<Option<&Region<AtomicU64>>, Cause> {
         if let Some(slots) = self.levels[level].get() {
-            return Some(slots);
+            return Ok(Some(slots));
         }
         let slots = self.slots(level);
         if slots == 0 {
-            return None;
+            return Ok(None);
         }
+        let region = Region::new(slots).ok_or(Cause::OwnMemoryRefused)?;
         // If another thread was first, its level is used and this one unmapped.
-        let _ = self.levels[level].set(Region::new(slots)?);
-        self.levels[level].get()
+        let kept = self.levels[level].set(region);
+        kept.map(Some).ok_or(Cause::OwnMemoryRefused)
     }
 
     /// Slots of a level: each level is eight times the one before, up to twice the number of nodes; 0 if there is none.

@@ -34,7 +34,16 @@ pub(crate) struct Flag {
 }
 
 impl Flag {
+    #[cfg(not(loom))]
     pub(crate) const fn new() -> Self {
+        Self {
+            reasons: AtomicU32::new(0),
+        }
+    }
+
+    /// loom's atomics are not made in constants.
+    #[cfg(loom)]
+    pub(crate) fn new() -> Self {
         Self {
             reasons: AtomicU32::new(0),
         }
@@ -69,7 +78,7 @@ impl Flag {
     }
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(loom)))]
 mod futex {
     use std::time::Duration;
 
@@ -78,7 +87,8 @@ mod futex {
     /// Sleeps while the word is 0, `timeout` at most. May return early.
     pub(super) fn wait(word: &AtomicU32, timeout: Duration) {
         let timeout = libc::timespec {
-            tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
+            // The type is named nowhere: on musl, its name is deprecated.
+            tv_sec: timeout.as_secs().try_into().unwrap_or(i32::MAX.into()),
             tv_nsec: timeout.subsec_nanos() as libc::c_long,
         };
         // SAFETY: the word lives as long as the call, the time is a valid one, and the other arguments are not read for
@@ -116,7 +126,7 @@ mod futex {
 }
 
 /// Elsewhere the flag is looked at now and then.
-#[cfg(not(target_os = "linux"))]
+#[cfg(any(loom, not(target_os = "linux")))]
 mod futex {
     use std::time::Duration;
 
@@ -134,7 +144,44 @@ mod futex {
     pub(super) fn wake(_: &AtomicU32) {}
 }
 
-#[cfg(test)]
+#[cfg(all(test, loom))]
+mod models {
+    use super::*;
+    use loom::sync::Arc;
+
+    /// Two threads raise the flag, for one reason and for another: each is told once, and what was done before it is seen.
+    #[test]
+    fn each_reason_is_told_once() {
+        loom::model(|| {
+            let shared = Arc::new((Flag::new(), AtomicU32::new(0)));
+            let threads: Vec<_> = [Reason::Alarm, Reason::Called]
+                .map(|reason| {
+                    let shared = Arc::clone(&shared);
+                    loom::thread::spawn(move || {
+                        let (flag, done) = &*shared;
+                        if let Reason::Alarm = reason {
+                            done.store(1, Ordering::Relaxed);
+                        }
+                        flag.raise(reason);
+                    })
+                })
+                .into();
+            let (flag, done) = &*shared;
+            let first = flag.take();
+            if first.alarm {
+                assert_eq!(done.load(Ordering::Relaxed), 1);
+            }
+            threads
+                .into_iter()
+                .for_each(|thread| thread.join().unwrap());
+            let second = flag.take();
+            assert!(first.alarm != second.alarm && first.called != second.called);
+            assert_eq!(flag.take(), Wake::default());
+        });
+    }
+}
+
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 

@@ -112,7 +112,14 @@ impl Tracker {
         zeroed: bool,
     ) -> *mut u8 {
         let tables = self.tables_of(caller);
-        let sampled = match self.decide(tables, caller, layout.size()) {
+        let size = layout.size();
+        let left = caller.cells.left(Direction::Allocated);
+        // A large block is not counted before it is there: whoever looks meanwhile would see what may never be.
+        let is_large = mark::is_large(size);
+        if is_large {
+            caller.cells.retract_large(Direction::Allocated, size);
+        }
+        let sampled = match self.decide(tables, caller, size, left) {
             // SAFETY: the caller's promise is passed on.
             Some(blocks) => unsafe { self.alloc_sample(tables, caller, layout, zeroed, blocks) },
             None => None,
@@ -121,8 +128,13 @@ impl Tracker {
         let block = sampled.unwrap_or_else(|| unsafe { caller.heap.alloc(layout, zeroed) });
         if block.is_null() {
             self.refused.fetch_add(1, Ordering::Relaxed);
-            caller.cells.retract(Direction::Allocated, layout.size());
-        } else {
+        }
+        match (block.is_null(), is_large) {
+            (true, false) => caller.cells.retract(Direction::Allocated, size),
+            (false, true) => caller.cells.add(Direction::Allocated, size),
+            _ => {}
+        }
+        if !block.is_null() {
             self.publish(tables, caller.cells);
         }
         block
@@ -139,7 +151,10 @@ impl Tracker {
         layout: Layout,
     ) {
         let tables = self.tables_of(caller);
-        self.note_freed(tables, caller);
+        if caller.cells.left(Direction::Freed) < 0 {
+            self.note_freed(caller.cells);
+            self.publish(tables, caller.cells);
+        }
         // SAFETY: the caller's promise is passed on.
         unsafe { self.give_back(tables, &caller.freer(), block, layout) }
     }
@@ -156,16 +171,39 @@ impl Tracker {
         new_size: usize,
     ) -> *mut u8 {
         let tables = self.tables_of(caller);
-        let sample = self.decide(tables, caller, new_size);
-        self.note_freed(tables, caller);
+        let cells = caller.cells;
+        let (left, freed_is_due) = (
+            cells.left(Direction::Allocated),
+            cells.left(Direction::Freed) < 0,
+        );
+        // As in `alloc`; the old block is live until then.
+        let is_large = mark::is_large(new_size.max(layout.size()));
+        if is_large {
+            self.retract_in_advance(cells, Direction::Allocated, new_size);
+            self.retract_in_advance(cells, Direction::Freed, layout.size());
+        }
+        let sample = self.decide(tables, caller, new_size, left);
+        if freed_is_due {
+            self.note_freed(cells);
+        }
         // SAFETY: the caller's promise is passed on.
         let resized = unsafe { self.resize(tables, caller, block, layout, new_size, sample) };
         if resized.is_null() {
             self.refused.fetch_add(1, Ordering::Relaxed);
-            caller.cells.retract(Direction::Allocated, new_size);
-            caller.cells.retract(Direction::Freed, layout.size());
-        } else {
-            self.publish(tables, caller.cells);
+        }
+        match (resized.is_null(), is_large) {
+            (true, false) => {
+                cells.retract(Direction::Allocated, new_size);
+                cells.retract(Direction::Freed, layout.size());
+            }
+            (false, true) => {
+                cells.add(Direction::Allocated, new_size);
+                cells.add(Direction::Freed, layout.size());
+            }
+            _ => {}
+        }
+        if !resized.is_null() {
+            self.publish(tables, cells);
         }
         resized
     }
@@ -187,6 +225,7 @@ impl Tracker {
             self.charge_refusal(account);
         } else {
             self.charge_alloc(account, layout.size());
+            self.note_growth(account);
         }
         block
     }
@@ -236,14 +275,21 @@ impl Tracker {
         } else {
             self.charge_alloc(account, new_size);
             self.charge_dealloc(account, layout.size());
+            self.note_growth(account);
         }
         resized
     }
 
-    /// Looks at an allocation of `size` bytes: whether it is a sample, and for how many blocks it stands.
-    fn decide<H>(&self, tables: &Tables, caller: &Caller<'_, H>, size: usize) -> Option<f64> {
+    /// Looks at an allocation of `size` bytes, after which so much was `left` of the countdown: whether it is a sample, and for
+    /// how many blocks it stands.
+    fn decide<H>(
+        &self,
+        tables: &Tables,
+        caller: &Caller<'_, H>,
+        size: usize,
+        left: i64,
+    ) -> Option<f64> {
         let cells = caller.cells;
-        let left = cells.left(Direction::Allocated);
         if left >= 0 {
             return None;
         }
@@ -261,12 +307,18 @@ impl Tracker {
         sample
     }
 
-    /// Looks at the count of frees, if it is due.
-    fn note_freed<H>(&self, tables: &Tables, caller: &Caller<'_, H>) {
-        if caller.cells.left(Direction::Freed) < 0 {
-            caller.cells.rearm(Direction::Freed, QUANTUM - 1);
-            self.control.settle_floor(caller.cells);
-            self.publish(tables, caller.cells);
+    /// Looks at the count of frees, which is due. What was freed is not published here: a growth that is refused is in no peak.
+    fn note_freed(&self, cells: &Cells) {
+        cells.rearm(Direction::Freed, QUANTUM - 1);
+        self.control.settle_floor(cells);
+    }
+
+    /// Takes back what was counted of a `realloc` that is yet to come about.
+    fn retract_in_advance(&self, cells: &Cells, direction: Direction, bytes: usize) {
+        if mark::is_large(bytes) {
+            cells.retract_large(direction, bytes);
+        } else {
+            cells.retract(direction, bytes);
         }
     }
 

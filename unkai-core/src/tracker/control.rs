@@ -42,7 +42,16 @@ const TURNING: u64 = 1;
 const FINDING: u64 = 2;
 
 /// Counters of unmarked blocks.
+#[cfg(not(loom))]
 const SHARES: usize = 16;
+#[cfg(loom)]
+const SHARES: usize = 1;
+
+/// loom takes sequentially consistent accesses for weaker ones than they are, and fences for what they are.
+fn in_one_order() {
+    #[cfg(loom)]
+    fence(Ordering::SeqCst);
+}
 
 #[derive(Debug)]
 pub(super) struct Control {
@@ -61,6 +70,7 @@ pub(super) struct Control {
 }
 
 impl Control {
+    #[cfg(not(loom))]
     pub(super) const fn new() -> Self {
         Self {
             set: AtomicU64::new(Plan::new(Sampling::Off).word()),
@@ -70,6 +80,20 @@ impl Control {
             paused: AtomicBool::new(false),
             state: AtomicU64::new(MARKING),
             unmarked: [const { CachePadded::new(AtomicU64::new(0)) }; SHARES],
+        }
+    }
+
+    /// loom's atomics are not made in constants.
+    #[cfg(loom)]
+    pub(super) fn new() -> Self {
+        Self {
+            set: AtomicU64::new(Plan::new(Sampling::Off).word()),
+            widening: AtomicU64::new(Widening::NONE.word()),
+            plan: AtomicU64::new(Plan::new(Sampling::Off).word()),
+            plan_is_set: AtomicBool::new(false),
+            paused: AtomicBool::new(false),
+            state: AtomicU64::new(MARKING),
+            unmarked: std::array::from_fn(|_| CachePadded::new(AtomicU64::new(0))),
         }
     }
 
@@ -116,6 +140,7 @@ impl Control {
 
     /// What the user has set, and how much sparser than that sampling is to be.
     pub(super) fn wanted(&self) -> (Plan, Widening) {
+        in_one_order();
         let set = Plan::from_word(self.set.load(Ordering::SeqCst));
         let widening = Widening::from_word(self.widening.load(Ordering::SeqCst));
         (set, widening)
@@ -202,7 +227,10 @@ impl Control {
         // In `MARKING` a share that is zero stays so, but for a moment in which somebody asks in vain: so they need not all
         // be read at once.
         let none = |share: &CachePadded<AtomicU64>| share.load(Ordering::SeqCst) == 0;
-        self.phase() == MARKING && self.unmarked.iter().all(none)
+        self.phase() == MARKING && {
+            in_one_order();
+            self.unmarked.iter().all(none)
+        }
     }
 
     /// The share of [`Control::may_leave_unmarked`] that a thread with these cells takes.
@@ -217,6 +245,7 @@ impl Control {
             return false;
         }
         self.unmarked[usize::from(share)].fetch_add(1, Ordering::SeqCst);
+        in_one_order();
         // If the state changed meanwhile, a thread may already have seen none unmarked.
         let granted = self.phase() == FINDING;
         if !granted {
@@ -238,6 +267,7 @@ fn is_dense(sampling: Sampling) -> bool {
     }
 }
 
+#[cfg(not(loom))]
 impl super::Tracker {
     /// Goes over to `plan`.
     pub(crate) fn set_plan(&self, plan: Plan) {
@@ -255,7 +285,10 @@ impl super::Tracker {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, loom))]
+mod models;
+
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use crate::probe::clock::Clock;
@@ -276,20 +309,23 @@ mod tests {
         for seed in 0..200 {
             let control = Control::new();
             std::thread::scope(|scope| {
-                for thread in 0..4 {
-                    let (control, pool) = (&control, &pool);
-                    scope.spawn(move || {
-                        let mut random = Random::new(seed * 4 + thread);
-                        for _ in 0..50 {
-                            if thread == 0 {
-                                let set = sets[random.next() as usize % sets.len()];
-                                control.set_plan(Plan::new(set), || Some(pool));
-                            } else {
-                                let fill = Fill::of_live(random.next() % 1024, 1024);
-                                control.steer(&fill, || Some(pool));
-                            }
+                let (control, pool) = (&control, &pool);
+                let steps = |thread: u64| {
+                    let mut random = Random::new(seed * 4 + thread);
+                    for _ in 0..50 {
+                        if thread == 0 {
+                            let set = sets[random.next() as usize % sets.len()];
+                            control.set_plan(Plan::new(set), || Some(pool));
+                        } else {
+                            let fill = Fill::of_live(random.next() % 1024, 1024);
+                            control.steer(&fill, || Some(pool));
                         }
-                    });
+                    }
+                };
+                // ThreadSanitizer sees the end of a thread that is joined, but not that of a scope.
+                let threads = [0, 1, 2, 3].map(|thread| scope.spawn(move || steps(thread)));
+                for thread in threads {
+                    thread.join().expect("it does not panic");
                 }
             });
             let (set, widening) = control.wanted();

@@ -56,7 +56,7 @@ pub(crate) fn offset(base: usize, align: usize) -> u8 {
     (mark.wrapping_sub(base) % MODULUS) as u8
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use crate::store::cells::Cells;
@@ -82,6 +82,31 @@ mod tests {
         }
         let huge = Layout::from_size_align(isize::MAX as usize - 7, 8).unwrap();
         assert_eq!(enlarged(huge), None);
+    }
+
+    /// Whatever size, alignment and address: the block fits, is aligned, is recognised, and goes back to where it came from.
+    #[test]
+    fn random_marks_hold() {
+        let mut random = crate::probe::sampler::Random::new(crate::seed::seed(0x3a2c));
+        let cells = Cells::default();
+        cells.set_mark_floor(FLOOR, Ordering::Relaxed);
+        for _ in 0..300_000 {
+            let align = 1usize << (random.next() % 8);
+            let size = 1 + random.next() as usize % (LARGE - 1);
+            let wanted = Layout::from_size_align(size, align).unwrap();
+            assert!(!is_always_looked_up(wanted));
+            let enlarged = enlarged(wanted).unwrap();
+            let base = (random.next() as usize >> 17).next_multiple_of(align);
+            let offset = offset(base, align);
+            let address = base + usize::from(offset);
+            assert!(usize::from(offset) + size <= enlarged.size());
+            assert!(address.is_multiple_of(align.max(LEAST_ALIGN)));
+            assert!(
+                cells.may_be_marked(address, align),
+                "{wanted:?} at {address:x}"
+            );
+            assert_eq!(address.wrapping_sub(usize::from(offset)), base);
+        }
     }
 
     #[test]

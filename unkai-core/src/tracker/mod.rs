@@ -45,7 +45,6 @@ mod tests;
 mod view;
 mod widening;
 
-use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use crossbeam_utils::CachePadded;
@@ -59,15 +58,16 @@ use crate::store::cells::{Cells, Direction};
 use crate::store::live::Live;
 use crate::store::lost::Lost;
 use crate::store::memo::Memo;
+use crate::store::once::Once;
 use crate::store::peak::{Peak, QUANTUM};
 use crate::store::pool::Pool;
+use crate::store::shared::SharedCells;
 use crate::store::sites::Sites;
 use crate::store::trie::Trie;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
 use control::Control;
 use limit::Limit;
-use shared::SharedCells;
 
 pub use alarm::Wake;
 pub(crate) use alarm::{Flag, Reason};
@@ -76,7 +76,7 @@ pub(crate) use shared::Account;
 /// A heap profile in the making.
 #[derive(Debug)]
 pub(crate) struct Tracker {
-    tables: OnceLock<Tables>,
+    tables: Once<Tables>,
     /// The tables could not be mapped: nothing is sampled, everything is counted.
     failed: AtomicBool,
     /// Read by every slow path, so it does not share a line with what is written often.
@@ -136,7 +136,7 @@ impl Tables {
 impl Tracker {
     pub(crate) const fn new() -> Self {
         Self {
-            tables: OnceLock::new(),
+            tables: Once::new(),
             failed: AtomicBool::new(false),
             control: CachePadded::new(Control::new()),
             shared: SharedCells::new(),
@@ -155,20 +155,17 @@ impl Tracker {
         if self.failed.load(Ordering::Relaxed) {
             return false;
         }
-        match Tables::new(config) {
+        let kept = Tables::new(config).and_then(|tables| {
+            self.control
+                .start(Plan::new(config.get_sampling()), || self.pool());
             // If another thread was first, its tables are used and these unmapped.
-            Some(tables) => {
-                self.control
-                    .start(Plan::new(config.get_sampling()), || self.pool());
-                let _ = self.tables.set(tables);
-                true
-            }
-            None => {
-                self.failed.store(true, Ordering::Relaxed);
-                self.lost.count(Cause::OwnMemoryRefused);
-                false
-            }
+            self.tables.set(tables)
+        });
+        if kept.is_none() {
+            self.failed.store(true, Ordering::Relaxed);
+            self.lost.count(Cause::OwnMemoryRefused);
         }
+        kept.is_some()
     }
 
     /// Whether anything was ever allocated through this tracker.
@@ -243,10 +240,11 @@ impl Tracker {
         cells.rearm(Direction::Allocated, left);
     }
 
-    /// Brings the peak up to date if these cells have moved by a quantum.
+    /// Brings the peak up to date if these cells, which are this thread's, have moved by a quantum.
     fn publish(&self, tables: &Tables, cells: &Cells) {
         let published = cells.own.published.load(Ordering::Relaxed);
-        if cells.live_bytes().wrapping_sub(published).unsigned_abs() >= QUANTUM as u64 {
+        let has_moved = |live: i64| live.wrapping_sub(published).unsigned_abs() >= QUANTUM as u64;
+        if cells.own_live_bytes().is_some_and(has_moved) {
             let peak = &tables.peak;
             if peak.publish(cells, &tables.pool, self.shared.live_bytes()) {
                 self.watcher.raise(Reason::Alarm);

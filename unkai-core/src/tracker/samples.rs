@@ -52,15 +52,14 @@ impl Tracker {
             share: Control::share_of(caller.cells),
         };
         let recorded = tables.live.insert(entered, address, &block, stock);
-        if recorded {
-            tables
+        match recorded {
+            Ok(()) => tables
                 .sites
-                .add(block.site, block.weight(), tables.peak.epoch());
-        } else {
-            self.lost.count(Cause::LiveTableFull);
+                .add(block.site, block.weight(), tables.peak.epoch()),
+            Err(cause) => self.lost.count(cause),
         }
         inside.leave();
-        recorded
+        recorded.is_ok()
     }
 
     /// The record of a block, if it is a sample.
@@ -88,16 +87,12 @@ impl Tracker {
     ) {
         let inside = thread::enter();
         let entered = inside.witness();
-        if tables
-            .live
-            .insert(entered, address as u64, &closed.block, stock)
-        {
-            let block = &closed.block;
-            tables
+        let block = &closed.block;
+        match tables.live.insert(entered, address as u64, block, stock) {
+            Ok(()) => tables
                 .sites
-                .put_back(block.site, block.weight(), closed.lifetime);
-        } else {
-            self.lost.count(Cause::LiveTableFull);
+                .put_back(block.site, block.weight(), closed.lifetime),
+            Err(cause) => self.lost.count(cause),
         }
         inside.leave();
     }

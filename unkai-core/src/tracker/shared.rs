@@ -9,7 +9,7 @@ use crate::losses::Cause;
 use crate::probe::thread;
 use crate::snapshot::Amount;
 use crate::store::cells::Direction;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::Ordering;
 
 /// What takes the count of an operation without cells.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +38,17 @@ impl Tracker {
         }
     }
 
+    /// After an operation was charged as a whole: no cells publish what the shared counters count, so the peak is brought up to
+    /// date here if they have grown by a quantum.
+    pub(super) fn note_growth(&self, account: Account) {
+        if let Account::Shared(_) = account
+            && self.shared.has_grown()
+            && let Some(tables) = self.tables.get()
+        {
+            self.measure(tables);
+        }
+    }
+
     pub(super) fn charge_refusal(&self, account: Account) {
         if let Account::Shared(_) = account {
             self.refused.fetch_add(1, Ordering::Relaxed);
@@ -54,69 +65,5 @@ impl Tracker {
         {
             self.measure(tables);
         }
-    }
-}
-
-#[derive(Debug)]
-pub(super) struct SharedCells {
-    allocated_bytes: AtomicU64,
-    allocated_blocks: AtomicU64,
-    freed_bytes: AtomicU64,
-    freed_blocks: AtomicU64,
-}
-
-impl SharedCells {
-    pub(super) const fn new() -> Self {
-        Self {
-            allocated_bytes: AtomicU64::new(0),
-            allocated_blocks: AtomicU64::new(0),
-            freed_bytes: AtomicU64::new(0),
-            freed_blocks: AtomicU64::new(0),
-        }
-    }
-
-    pub(super) fn count_alloc(&self, bytes: usize) {
-        self.allocated_bytes
-            .fetch_add(bytes as u64, Ordering::Relaxed);
-        self.allocated_blocks.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn count_dealloc(&self, bytes: usize) {
-        self.freed_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.freed_blocks.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn take_over(&self, allocated: Amount, freed: Amount) {
-        let left = |allocated: u64, freed: u64| {
-            let kept = allocated.saturating_sub(freed);
-            (kept, freed.saturating_sub(allocated))
-        };
-        let (kept_bytes, gone_bytes) = left(allocated.bytes, freed.bytes);
-        let (kept_blocks, gone_blocks) = left(allocated.blocks, freed.blocks);
-        self.allocated_bytes
-            .fetch_add(kept_bytes, Ordering::Relaxed);
-        self.allocated_blocks
-            .fetch_add(kept_blocks, Ordering::Relaxed);
-        self.freed_bytes.fetch_add(gone_bytes, Ordering::Relaxed);
-        self.freed_blocks.fetch_add(gone_blocks, Ordering::Relaxed);
-    }
-
-    pub(super) fn allocated(&self) -> Amount {
-        Amount {
-            bytes: self.allocated_bytes.load(Ordering::Relaxed),
-            blocks: self.allocated_blocks.load(Ordering::Relaxed),
-        }
-    }
-
-    pub(super) fn freed(&self) -> Amount {
-        Amount {
-            bytes: self.freed_bytes.load(Ordering::Relaxed),
-            blocks: self.freed_blocks.load(Ordering::Relaxed),
-        }
-    }
-
-    pub(super) fn live_bytes(&self) -> i64 {
-        let freed = self.freed().bytes;
-        self.allocated().bytes.wrapping_sub(freed) as i64
     }
 }

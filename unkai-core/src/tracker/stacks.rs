@@ -60,8 +60,8 @@ impl Tracker {
         // What is counted as lost is not kept: the next such sample is lost too.
         let (node, whole) = match interned {
             Interned::Whole(node) => (node, true),
-            Interned::Prefix(node) => {
-                self.lost.count(Cause::StacksFull);
+            Interned::Prefix(node, cause) => {
+                self.lost.count(cause);
                 tables.trie.set_prefix(node);
                 (node, false)
             }
@@ -102,7 +102,7 @@ fn intern(tables: &Tables, entered: &Entered, stack: &CallStack, spare: &mut u32
     for (index, part) in parts().enumerate().skip(start) {
         match tables.trie.intern(entered, node, part, spare) {
             Interned::Whole(next) => node = next,
-            Interned::Prefix(next) => return Interned::Prefix(next),
+            Interned::Prefix(next, cause) => return Interned::Prefix(next, cause),
         }
         if part.len() == PART {
             tables.nodes_of_parts.keep(hashes[index + 1], node.number());

@@ -17,8 +17,15 @@ use std::hint::black_box;
 use super::*;
 use crate::heap::Heap;
 use crate::probe::unwind::Registers;
+use crate::seed::seed;
 use crate::snapshot::{Estimate, Sampling, Site, Snapshot};
 
+mod garbage_stacks;
+mod jumping_clock;
+mod own_memory;
+mod program;
+mod random_programs;
+mod refusals;
 mod widening;
 
 /// A heap of numbers: every block has an address of its own that was never used before.
@@ -117,8 +124,8 @@ fn site<const N: usize>(bench: &Bench, cells: &Cells, part: usize) -> Truth {
     let size = SIZES[N];
     let blocks = (BYTES_OF_A_SITE / part / size).max(1);
     let mut addresses = Vec::with_capacity(blocks);
-    // A loop, not an iterator: the call must be in this very function.
-    for _ in 0..blocks {
+    // A loop, not an iterator, and not unrolled: the call must be in this very function, and there once.
+    for _ in 0..black_box(blocks) {
         addresses.push(bench.alloc(cells, size));
     }
     let mut freed = 0;

@@ -29,6 +29,8 @@ impl Tracker {
             totals.allocated = allocated;
             self.measure(tables);
             (totals.peak_live_bytes, totals.peak_error_bytes) = tables.peak.read(&tables.pool);
+        } else {
+            totals.peak_live_bytes = self.shared.peak();
         }
         totals.allocated = sum(totals.allocated, self.shared.allocated());
         totals
@@ -38,7 +40,7 @@ impl Tracker {
     pub(crate) fn snapshot(&self) -> Snapshot {
         let mut snapshot = self.survey();
         if let Some(tables) = self.tables.get() {
-            snapshot.sites = sites(tables);
+            snapshot.sites = sites(tables, snapshot.uptime.as_nanos() as u64);
         }
         snapshot
     }
@@ -73,8 +75,9 @@ impl Tracker {
         let Some(tables) = self.tables.get() else {
             return;
         };
+        let uptime = tables.clock.uptime();
         for figures in tables.sites.figures(tables.peak.epoch()) {
-            fill(site, tables, figures);
+            fill(site, tables, uptime, figures);
             visit(site);
         }
     }
@@ -87,13 +90,13 @@ impl Tracker {
     }
 }
 
-fn sites(tables: &Tables) -> Vec<Site> {
+fn sites(tables: &Tables, uptime: u64) -> Vec<Site> {
     let mut ages = Ages::new(tables);
     let now = tables.clock.tick();
     tables.live.each(|_, block| {
         ages.add(
             block.site,
-            tables.clock.nanoseconds(Tick(block.born), now),
+            tables.clock.nanoseconds(Tick(block.born), now).min(uptime),
             block.blocks,
         );
     });
@@ -102,15 +105,16 @@ fn sites(tables: &Tables) -> Vec<Site> {
         .map(|figures| {
             let id = figures.id;
             let mut site = Site::new(id.number(), Vec::new());
-            fill(&mut site, tables, figures);
+            fill(&mut site, tables, uptime, figures);
             site.ages = ages.take(id);
             site
         })
         .collect()
 }
 
-/// Puts everything but the ages into `site`.
-fn fill(site: &mut Site, tables: &Tables, figures: SiteFigures) {
+/// Puts everything but the ages into `site`. No block has lived longer than the profile, `uptime` nanoseconds, whatever the
+/// counter of ticks says.
+fn fill(site: &mut Site, tables: &Tables, uptime: u64, figures: SiteFigures) {
     let root = match figures.id {
         SiteId::NO_STACK | SiteId::OTHER => {
             site.stack.clear();
@@ -125,6 +129,7 @@ fn fill(site: &mut Site, tables: &Tables, figures: SiteFigures) {
     site.live = figures.live;
     site.at_peak = figures.at_peak;
     site.lifetimes = figures.lifetimes;
+    site.lifetimes.cut_at(uptime);
 }
 
 /// Ages of the live blocks of each site. Made before the table is walked, so that the walk does not allocate.

@@ -27,9 +27,11 @@
 //!
 //! The steps depend on samples of the past only, so estimates stay unbiased: see `docs/sampling.md`.
 
+#[cfg(not(loom))]
 use super::{Tables, Tracker};
 use crate::probe::sampler::Plan;
 use crate::snapshot::SamplingStatus;
+#[cfg(not(loom))]
 use crate::store::cells::Cells;
 use crate::widened::{CrowdedTable, Widened};
 
@@ -121,6 +123,7 @@ impl Widening {
     }
 }
 
+#[cfg(not(loom))]
 impl Fill {
     fn of(tables: &Tables) -> Self {
         let used = |entries, capacity| Used { entries, capacity };
@@ -160,6 +163,7 @@ impl Used {
     }
 }
 
+#[cfg(not(loom))]
 impl Tracker {
     /// After a sample was chosen: widens or narrows the interval if it is time to look.
     pub(super) fn steer_if_due(&self, tables: &Tables, cells: &Cells) {
@@ -185,7 +189,7 @@ const LIVE_STEPS: u8 = 16;
 /// Steps in the last quarter of the tables that never shrink: one for each 1/32 of the cap.
 const FINAL_STEPS: u8 = 8;
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 

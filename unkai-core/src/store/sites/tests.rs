@@ -51,6 +51,106 @@ fn what_was_added_can_be_taken_back_to_exactly_nothing() {
     assert!((figures[0].lifetimes.total() - blocks).abs() < 1e-6 * blocks);
 }
 
+/// Random samples that come, go and are put back, and peaks in between, beside sums over all samples that there are.
+#[test]
+fn random_samples_agree_with_sums() {
+    let seed = crate::seed::seed(0x517e);
+    for round in 0..50 {
+        let mut random = crate::probe::sampler::Random::new(seed + round);
+        let (sites, trie, inside) = table(20);
+        let ids: Vec<_> = (1..=10)
+            .map(|address| {
+                sites
+                    .of(&inside, &trie, node(&trie, &inside, address))
+                    .unwrap()
+            })
+            .collect();
+        let mut epoch = 1;
+        let (mut live, mut all): (Vec<(SiteId, Weight)>, Vec<_>) = (Vec::new(), Vec::new());
+        let mut at_peak = Vec::new();
+        let mut gone = Vec::new();
+        for _ in 0..400 {
+            match random.next() % 20 {
+                0..10 => {
+                    let weight = Weight {
+                        size: 1 + random.next() % 100_000,
+                        blocks: 1.0 + (random.next() % 1000) as f64 / 64.0,
+                    };
+                    let id = ids[random.next() as usize % ids.len()];
+                    sites.add(id, weight, epoch);
+                    live.push((id, weight));
+                    all.push((id, weight));
+                }
+                10..17 if !live.is_empty() => {
+                    let index = random.next() as usize % live.len();
+                    let (id, weight) = live.swap_remove(index);
+                    let lifetime = random.next() >> (random.next() % 64);
+                    sites.remove(id, weight, epoch, lifetime);
+                    gone.push((id, weight, lifetime));
+                }
+                // A free that was none: only what was freed last is put back, before anything else.
+                17 if !live.is_empty() => {
+                    let (id, weight) = live[random.next() as usize % live.len()];
+                    sites.remove(id, weight, epoch, 77);
+                    sites.put_back(id, weight, 77);
+                }
+                18 => {
+                    epoch += 1;
+                    at_peak.clone_from(&live);
+                }
+                _ => {}
+            }
+        }
+        for figures in figures_of(&sites, epoch) {
+            let sum = |samples: &[(SiteId, Weight)]| {
+                let own = samples.iter().filter(|(id, _)| *id == figures.id);
+                own.fold(Estimate::default(), |sum, (_, weight)| Estimate {
+                    samples: sum.samples + 1,
+                    bytes: sum.bytes + weight.size as f64 * weight.blocks,
+                    blocks: sum.blocks + weight.blocks,
+                    bytes_variance: sum.bytes_variance
+                        + (weight.size as f64).powi(2) * weight.blocks * (weight.blocks - 1.0),
+                    blocks_variance: sum.blocks_variance + weight.blocks * (weight.blocks - 1.0),
+                })
+            };
+            for (told, naive) in [
+                (figures.allocated, sum(&all)),
+                (figures.live, sum(&live)),
+                (figures.at_peak, sum(&at_peak)),
+            ] {
+                assert_eq!(told.samples, naive.samples);
+                let like = |one: f64, other: f64, scale: f64| {
+                    assert!(
+                        (one - other).abs() <= 1e-6 * scale.max(1.0),
+                        "{told:?} {naive:?}"
+                    );
+                };
+                like(told.bytes, naive.bytes, naive.bytes);
+                like(told.blocks, naive.blocks, naive.blocks);
+                // What is live was all there once: the rounding is that of what came.
+                let came = sum(&all);
+                like(
+                    told.bytes_variance,
+                    naive.bytes_variance,
+                    came.bytes_variance,
+                );
+                like(
+                    told.blocks_variance,
+                    naive.blocks_variance,
+                    came.blocks_variance,
+                );
+            }
+            for (index, blocks) in figures.lifetimes.buckets.iter().enumerate() {
+                let own = gone.iter().filter(|(id, _, lifetime)| {
+                    *id == figures.id && DurationHistogram::bucket_of(*lifetime) == index
+                });
+                let naive: f64 = own.map(|(_, weight, _)| weight.blocks).sum();
+                assert!((blocks - naive).abs() <= 1e-6 * naive.max(1.0));
+            }
+        }
+    }
+}
+
 #[test]
 fn one_sample_gives_the_published_variance() {
     let (sites, trie, inside) = table(10);

@@ -6,7 +6,7 @@ use loom::sync::Arc;
 fn intern(trie: &Trie, frames: &[u64], spare: &mut u32) -> NodeId {
     match trie.intern(&Entered::vouch(), NodeId::ROOT, frames, spare) {
         Interned::Whole(id) => id,
-        Interned::Prefix(_) => panic!("there is room"),
+        Interned::Prefix(..) => panic!("there is room"),
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 fn whole(interned: Interned) -> NodeId {
     match interned {
         Interned::Whole(id) => id,
-        Interned::Prefix(id) => panic!("only a prefix was kept: {id:?}"),
+        Interned::Prefix(id, cause) => panic!("only a prefix was kept: {id:?}, {cause:?}"),
     }
 }
 
@@ -50,7 +50,9 @@ fn a_full_trie_keeps_the_outer_part() {
     let trie = Trie::new(16).unwrap();
     let inside = Entered::vouch();
     let stack: Vec<u64> = (1..=40).collect();
-    let Interned::Prefix(id) = trie.intern(&inside, NodeId::ROOT, &stack, &mut 0) else {
+    let Interned::Prefix(id, Cause::StacksFull) =
+        trie.intern(&inside, NodeId::ROOT, &stack, &mut 0)
+    else {
         panic!("40 frames cannot fit into 16 nodes");
     };
     let (prefix, _) = trie.stack_of(id);
