@@ -40,16 +40,26 @@ mod widened;
 #[cfg(feature = "profiler")]
 mod entered;
 #[cfg(all(feature = "profiler", not(loom)))]
+pub mod environment;
+#[cfg(all(feature = "profiler", not(loom)))]
 mod heap;
+#[cfg(all(unkai_internals, feature = "profiler", not(loom)))]
+#[doc(hidden)]
+pub mod internals;
 #[cfg(feature = "profiler")]
 mod probe;
 #[cfg(all(feature = "profiler", not(loom)))]
 pub mod process;
 #[cfg(all(feature = "profiler", not(loom)))]
 mod resident;
+#[cfg(all(test, feature = "profiler"))]
+mod seed;
 #[cfg(feature = "profiler")]
 mod store;
 #[cfg(all(feature = "profiler", not(loom)))]
+mod tracker;
+#[cfg(all(feature = "profiler", loom))]
+#[path = "tracker/modelled.rs"]
 mod tracker;
 
 pub use aside::aside;
@@ -57,9 +67,6 @@ pub use config::{Config, MAX_FRAMES, MAX_INTERVAL};
 #[cfg(all(feature = "profiler", not(loom)))]
 pub use heap::Heap;
 pub use losses::{CAUSES, Cause, Losses};
-#[cfg(all(unkai_internals, feature = "profiler", not(loom)))]
-#[doc(hidden)]
-pub use probe::unwind::internals;
 pub use scope::{
     Bounds, BuildError, Charge, Consumer, HighEvent, Leak, MAX_DEPTH, Omitted, OnExhausted,
     ReclaimRequest, ReclaimTried, Reclaimer, Refusal, RefusalCause, Refused, Registration,

@@ -26,7 +26,8 @@ pub enum Cause {
     ThreadNotSampled,
     /// The inner allocator refused the slightly larger request that a sample needs: the block was served unsampled.
     SampleRefused,
-    /// unkai's own memory could not be mapped: the sample was dropped.
+    /// unkai's own memory could not be mapped: nothing is sampled, or the sample was dropped, or went to the deepest prefix
+    /// already known.
     OwnMemoryRefused,
     /// An allocation by unkai's own code while it recorded a sample: served, never counted.
     Reentered,

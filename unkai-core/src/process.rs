@@ -202,8 +202,8 @@ pub fn largest_site_bytes() -> f64 {
 /// before; `None` for none.
 ///
 /// Threads tell what they have allocated when they are beyond 64 KiB, so the alarm goes off before live bytes are above it by
-/// 128 KiB for each thread with counters of its own and the block that is being allocated. What threads without such
-/// counters allocate counts from the next look at the totals on. The allocation that sets the alarm off does nothing but
+/// 128 KiB for each thread with counters of its own, 64 KiB for all others together, and the block that is being allocated.
+/// The allocation that sets the alarm off does nothing but
 /// raise a flag and wake the sleeper: one system call, once. No alarm costs nothing.
 pub fn set_alarm(live_bytes: Option<u64>) {
     TRACKER.set_alarm(live_bytes);

@@ -34,8 +34,9 @@ fn read(path: &std::ffi::CStr, buffer: &mut [u8]) -> Option<usize> {
     usize::try_from(length).ok()
 }
 
+/// The number of pages, in the contents of the file.
 #[cfg(target_os = "linux")]
-fn second_number(text: &[u8]) -> Option<u64> {
+pub(crate) fn second_number(text: &[u8]) -> Option<u64> {
     let word = text
         .split(u8::is_ascii_whitespace)
         .nth(1)

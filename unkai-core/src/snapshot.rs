@@ -298,6 +298,15 @@ impl DurationHistogram {
         }
     }
 
+    /// Counts what is beyond the bucket of `longest` nanoseconds in that one.
+    #[cfg(feature = "profiler")]
+    pub(crate) fn cut_at(&mut self, longest: u64) {
+        let (within, beyond) = self.buckets.split_at_mut(Self::bucket_of(longest) + 1);
+        if let Some(last) = within.last_mut() {
+            *last += beyond.iter_mut().map(std::mem::take).sum::<f64>();
+        }
+    }
+
     /// The shortest duration that bucket `index` counts.
     pub const fn lower_bound(index: usize) -> Duration {
         if index == 0 {
@@ -506,7 +515,7 @@ impl Amount {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 

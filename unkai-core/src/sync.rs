@@ -20,7 +20,12 @@ pub(crate) type AtomicUsize = imp::atomic::AtomicUsize;
 pub(crate) use profiler::*;
 
 #[cfg_attr(
-    not(feature = "profiler"),
+    all(
+        not(feature = "profiler"),
+        target_os = "linux",
+        any(target_arch = "x86_64", target_arch = "aarch64"),
+        not(any(loom, miri, unkai_portable))
+    ),
     expect(
         unused_imports,
         reason = "where the system has a barrier, scopes need none"
@@ -63,5 +68,58 @@ impl<T> Lock<T> {
         self.0
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// What threads reach through a pointer that one of them has published. In models, loom watches that whoever reaches it sees it
+/// complete, and that it is dropped, once nobody reaches it.
+#[derive(Debug)]
+pub(crate) struct Shown<T> {
+    value: T,
+    #[cfg(loom)]
+    watched: Watched,
+}
+
+impl<T> Shown<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self {
+            value,
+            #[cfg(loom)]
+            watched: Watched::new(),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self) -> &T {
+        #[cfg(loom)]
+        self.watched.place.with(|_| ());
+        &self.value
+    }
+}
+
+/// A place that is written when it is made and when it is dropped.
+#[cfg(loom)]
+#[derive(Debug)]
+struct Watched {
+    place: loom::cell::UnsafeCell<()>,
+    _dropped: loom::alloc::Track<()>,
+}
+
+#[cfg(loom)]
+impl Watched {
+    fn new() -> Self {
+        let place = loom::cell::UnsafeCell::new(());
+        place.with_mut(|_| ());
+        Self {
+            place,
+            _dropped: loom::alloc::Track::new(()),
+        }
+    }
+}
+
+#[cfg(loom)]
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.place.with_mut(|_| ());
     }
 }
