@@ -10,7 +10,8 @@ use crate::tree::DEPTHS;
 use crate::turn::my_turn;
 
 const SIBLINGS: usize = 8;
-const LIMIT: usize = 4 << 20;
+/// More than all siblings ask for at once while they gather their stocks.
+const LIMIT: usize = 8 << 20;
 
 /// A scope `levels` below `root`, or `root` itself.
 fn below(root: &Scope, levels: usize) -> Scope {

@@ -13,7 +13,6 @@ mod no_byte_beyond_a_limit;
 mod peaks;
 mod reclaimers;
 mod refusals_are_right;
-mod scopes_come_and_go;
 mod storms_end_at_zero;
 mod tree;
 mod turn;

@@ -207,18 +207,21 @@ fn no_wake_up_is_lost_in_a_storm() {
         for number in 0..THREADS {
             let (served, given_up, together) = (&served, &given_up, &together);
             threads.spawn(move || {
+                // Longer than all of it takes on any machine: who sleeps until then was not woken.
+                let timeout = Duration::from_secs(300);
+                let wait = OnExhausted::Wait { timeout };
                 let mut random = Random::new(seed * 1000 + number);
                 together.wait();
                 for _ in 0..ROUNDS {
                     let scope = scopes[random.below(scopes.len())];
-                    let reserve = scope.reserve(1 + random.below(LIMIT / 2), LONG);
+                    let reserve = scope.reserve(1 + random.below(LIMIT / 2), wait);
                     if random.below(8) == 0 {
                         // Polled a few times, perhaps woken, and dropped: its turn must go to the next.
                         let mut reserve = pin!(reserve);
                         let mut context = Context::from_waker(Waker::noop());
                         for _ in 0..random.below(3) {
                             if let Poll::Ready(result) = reserve.as_mut().poll(&mut context) {
-                                drop(result.expect("nobody waits for half a minute"));
+                                drop(result.expect("nobody sleeps until its time is up"));
                                 break;
                             }
                             thread::yield_now();
@@ -227,7 +230,9 @@ fn no_wake_up_is_lost_in_a_storm() {
                         continue;
                     }
                     let way = [Way::Blocking, Way::FuturesLite][random.below(2)];
-                    let reservation = way.wait(reserve).expect("nobody waits for half a minute");
+                    let reservation = way
+                        .wait(reserve)
+                        .expect("nobody sleeps until its time is up");
                     served.fetch_add(1, Ordering::Relaxed);
                     if random.below(4) == 0 {
                         thread::yield_now();
@@ -246,10 +251,6 @@ fn no_wake_up_is_lost_in_a_storm() {
     );
     assert!(line.waits > 100, "otherwise nobody waited");
     assert_eq!((line.waiting, root.used(), root.usage().blocks), (0, 0, 0));
-    assert!(
-        start.elapsed() < Duration::from_secs(20),
-        "someone slept until a time-out"
-    );
 }
 
 #[test]
