@@ -19,7 +19,7 @@
 //! | `losses` | events that were not recorded, by cause |
 //! | `own_memory` | `threads`, `stacks`, `sites`, `live_blocks`, each with `entries`, `capacity`, `used_bytes`, `capacity_bytes`; `unwinder_bytes` |
 //! | `modules` | where files with code were loaded, the executable first: `start`, `end` and `file_offset` as text (`"0x7f00"`), `path`, and where known `build_id` in hexadecimal; missing if none is known |
-//! | `naming` | what it took to name addresses in the process that allocated: `addresses` to name, of which `named` have a name; `elapsed` with `seconds`, `nanoseconds`; where known `memory_bytes`, the most additional memory; `stopped_by`, if a limit ended it early, `{"memory_bytes": n}` or `{"time": {"seconds": n, "nanoseconds": n}}`. Missing if that process named nothing |
+//! | `naming` | what it took to name addresses in the process that allocated: `addresses` to name, of which `named` have a name; `elapsed` with `seconds`, `nanoseconds`; where known `memory_bytes`, the most additional memory; `stopped_by`, if a limit ended it early, `{"memory_bytes": n}` or `{"time": {"seconds": n, "nanoseconds": n}}`, or `"fork"` where its parent was naming when it forked. Missing if that process named nothing |
 //! | `functions` | a list of `name`, and where known `raw_name` (as in the binary) and `file` |
 //! | `addresses` | a list of `address`, a return address as text (`"0x7f00"`), and `frames`, innermost first: `function` is an index in `functions`, `line` may be missing. Without a name, `frames` is missing |
 //! | `sites` | one entry for each call stack, see below |

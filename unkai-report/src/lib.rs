@@ -50,6 +50,9 @@
 #![forbid(unsafe_code)]
 
 mod brackets;
+#[cfg(unkai_internals)]
+#[doc(hidden)]
+pub mod internals;
 #[cfg(feature = "prometheus")]
 mod metrics;
 mod modules;
@@ -67,6 +70,7 @@ mod stacks;
 mod symbols;
 mod tree;
 mod trim;
+mod under_way;
 mod value;
 mod words;
 
@@ -94,6 +98,7 @@ pub mod units;
 
 pub use modules::{Module, Modules};
 pub use name_cache::NameCache;
+pub use names::printable;
 pub use report::{Frame, Report};
 pub use resolve::{ResolveCost, ResolveLimit, ResolveLimits};
 pub use stacks::readable_stacks;

@@ -59,16 +59,18 @@ impl Modules {
     /// Reads Linux's list of mappings, and a few hundred bytes of each file: together less than a millisecond. On other
     /// systems there are none, and files that cannot be read have no build id.
     pub fn of_this_process() -> Self {
-        let list = fs::read_to_string("/proc/self/maps");
-        let mut list = list.map_or_else(|_| Vec::new(), |list| code_mappings(&list));
+        // Names of files may be any bytes.
+        let list = fs::read("/proc/self/maps").unwrap_or_default();
+        let mut list = code_mappings(&String::from_utf8_lossy(&list));
         let executable = fs::read_link("/proc/self/exe").unwrap_or_default();
+        let executable = printable(&executable.to_string_lossy()).into_owned();
         let mut known: Option<(String, Option<Vec<u8>>)> = None;
         for module in &mut list {
             let build_id = match &known {
                 // The stretches of a file follow each other.
                 Some((path, build_id)) if *path == module.path => build_id.clone(),
                 // The link leads to the very file that runs, even if another has taken its place.
-                _ if Path::new(&module.path) == executable => build_id(Path::new("/proc/self/exe")),
+                _ if module.path == executable => build_id(Path::new("/proc/self/exe")),
                 _ => build_id(Path::new(&module.path)),
             };
             known = Some((module.path.clone(), build_id.clone()));
@@ -100,10 +102,9 @@ impl Modules {
         path.rsplit(['/', '\\']).next()
     }
 
-    fn put_first(&mut self, executable: &Path) {
+    fn put_first(&mut self, executable: &str) {
         // A stable sort: the others stay as they are.
-        self.list
-            .sort_by_key(|module| Path::new(&module.path) != executable);
+        self.list.sort_by_key(|module| module.path != executable);
     }
 }
 
@@ -131,7 +132,7 @@ pub(crate) fn build_id(path: &Path) -> Option<Vec<u8>> {
 }
 
 /// The mappings of `/proc/self/maps` that hold code of a file.
-fn code_mappings(list: &str) -> Vec<Module> {
+pub(crate) fn code_mappings(list: &str) -> Vec<Module> {
     list.lines().filter_map(code_mapping).collect()
 }
 
@@ -194,6 +195,42 @@ mod tests {
         assert_eq!(modules.list()[0].path, module.path);
         assert_eq!(modules.of(0), None);
         assert_eq!(module.build_id, build_id(&executable));
+    }
+
+    /// One name that is not UTF-8, of any file that is mapped, hid all modules.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_program_whose_name_is_no_text_knows_its_modules() {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt;
+        use std::os::unix::process::CommandExt;
+        use std::process::Command;
+
+        const CHILD: &str = "UNKAI_TEST_CHILD";
+        let own = std::env::current_exe().expect("Linux says");
+        if std::env::var_os(CHILD).is_some() {
+            let modules = Modules::of_this_process();
+            let here = a_program_whose_name_is_no_text_knows_its_modules as *const () as u64;
+            let module = modules.of(here).expect("code lies in a module");
+            assert_eq!(modules.list()[0].path, module.path);
+            assert!(
+                module.path.ends_with("/a\u{fffd}program"),
+                "{}",
+                module.path
+            );
+            assert_eq!(module.build_id, build_id(&own));
+            return;
+        }
+        let folder = tempfile::tempdir().expect("there is room");
+        let copy = folder.path().join(OsStr::from_bytes(b"a\xe4program"));
+        fs::copy(&own, &copy).expect("there is room");
+        let test = "modules::tests::a_program_whose_name_is_no_text_knows_its_modules";
+        let mut child = Command::new(&copy);
+        // The test's own harness wants text for the name by which it was called.
+        child.arg0("child").args(["--exact", test]).env(CHILD, "1");
+        let output = child.output().expect("it can be run");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains("1 passed"), "{said}");
     }
 
     #[test]

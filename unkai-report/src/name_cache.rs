@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 #[cfg(any(feature = "prometheus", test))]
@@ -13,6 +13,7 @@ use crate::modules::Modules;
 use crate::report::{Report, by_importance};
 use crate::resolve::{self, ResolveCost, ResolveLimit, ResolveLimits};
 use crate::symbols::{SourceFunction, Symbols};
+use crate::under_way::UnderWay;
 
 /// The names of this process's functions, for a program that makes many reports: each address is looked up once.
 ///
@@ -87,8 +88,12 @@ impl NameCache {
         self
     }
 
-    /// Looks up what is new in `snapshot`, if it is time to; waits while another thread looks up.
+    /// Looks up what is new in `snapshot`, if it is time to; waits while another thread looks up. A forked child does not wait for a thread of
+    /// its parent's: if there was one, it looks up nothing.
     pub fn learn(&self, snapshot: &Snapshot) {
+        let Some(_under_way) = UnderWay::begin() else {
+            return;
+        };
         let mut learner = lock(&self.learner);
         if learner.pace.allows(snapshot.uptime) {
             self.look_up(learner, snapshot);
@@ -97,14 +102,18 @@ impl NameCache {
 
     /// Looks up what is new in `snapshot`, whether it is time to or not: for somebody who waits for it.
     pub fn learn_now(&self, snapshot: &Snapshot) {
+        let Some(_under_way) = UnderWay::begin() else {
+            return;
+        };
         self.look_up(lock(&self.learner), snapshot);
     }
 
     /// Like [`learn`](Self::learn), but never waits for another thread.
     #[cfg(any(feature = "prometheus", test))]
     pub(crate) fn learn_without_waiting(&self, snapshot: &Snapshot) {
-        use std::sync::TryLockError;
-
+        let Some(_under_way) = UnderWay::begin() else {
+            return;
+        };
         let mut learner = match self.learner.try_lock() {
             Ok(learner) => learner,
             Err(TryLockError::Poisoned(learner)) => learner.into_inner(),
@@ -125,7 +134,15 @@ impl NameCache {
 
     /// What is known now.
     pub(crate) fn known(&self) -> Known {
-        lock(&self.known).clone()
+        match UnderWay::begin() {
+            Some(_under_way) => lock(&self.known).clone(),
+            None => match self.known.try_lock() {
+                Ok(known) => known.clone(),
+                Err(TryLockError::Poisoned(known)) => known.into_inner().clone(),
+                // Held for ever.
+                Err(TryLockError::WouldBlock) => Known::default(),
+            },
+        }
     }
 
     fn look_up(&self, mut learner: MutexGuard<'_, Learner>, snapshot: &Snapshot) {

@@ -21,10 +21,16 @@ pub(crate) fn readable_name(raw: &str, file: Option<&str>) -> String {
     }
 }
 
-/// `text` with every character that would act on a terminal, break a line or turn the direction of the text replaced.
+/// `text` with every character replaced that would act on a terminal, break a line, turn the direction of the text or hide in
+/// it. For whatever comes from elsewhere and is shown as a part of one line.
 ///
-/// Names come out of binaries and documents, which may be damaged or hostile; whoever shows one need not think of it.
-pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+/// Names come out of binaries and documents, which may be damaged or hostile. Those of [`Symbols`](crate::Symbols) and
+/// [`Modules`](crate::Modules) are printable already: whoever shows one need not think of it.
+///
+/// ```
+/// assert_eq!(unkai_report::printable("heap\n\u{1b}[31m.json"), "heap\u{fffd}\u{fffd}[31m.json");
+/// ```
+pub fn printable(text: &str) -> Cow<'_, str> {
     if text.contains(acts) {
         Cow::Owned(text.replace(acts, "\u{fffd}"))
     } else {
@@ -35,11 +41,15 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
 fn acts(character: char) -> bool {
     let hides = matches!(
         character,
-        '\u{61c}'
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
             | '\u{200b}'..='\u{200f}'
             | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}'
             | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
     );
     character.is_control() || hides
 }

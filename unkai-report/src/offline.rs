@@ -14,6 +14,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::modules::{Module, Modules};
+use crate::names::printable;
 use crate::report::Report;
 use crate::units::digits;
 use files::Files;
@@ -217,7 +218,7 @@ impl fmt::Display for Outcome {
                 (files, _) => {
                     let files: Vec<String> = files
                         .iter()
-                        .map(|file| file.display().to_string())
+                        .map(|file| printable(&file.to_string_lossy()).into_owned())
                         .collect();
                     writeln!(f, "{} does not know them.", files.join(", "))?;
                 }
@@ -240,7 +241,8 @@ impl fmt::Display for Refused {
             Some(id) => format!("build id {id}"),
             None => "no build id".to_owned(),
         };
-        write!(f, "{} was not used: ", self.file.display())?;
+        let file = self.file.to_string_lossy();
+        write!(f, "{} was not used: ", printable(&file))?;
         match &self.reason {
             Reason::Unreadable(why) => write!(f, "it could not be read ({why})."),
             Reason::NotElf => write!(f, "it is no ELF program, library or debug information."),

@@ -20,7 +20,7 @@ pub(crate) enum Origin {
     Start,
     /// Between a collection and the allocator.
     Plumbing,
-    /// The symbols through which all allocations of Rust code go: what lies inside them is allocator.
+    /// What all allocations of Rust code go through, symbols or the global allocator's trait: what lies inside is allocator.
     AllocatorEntry,
     /// unkai itself.
     Profiler,
@@ -60,7 +60,11 @@ impl Origin {
         if starts(UNWINDERS) {
             return Self::Glue;
         }
-        if matches!(trait_name, "GlobalAlloc" | "Allocator") || starts(PLUMBING) {
+        // `__rust_alloc` often leaves no frame: it ends in a jump to this.
+        if trait_name == "GlobalAlloc" {
+            return Self::AllocatorEntry;
+        }
+        if trait_name == "Allocator" || starts(PLUMBING) {
             return Self::Plumbing;
         }
         if !is_standard(krate) {
@@ -217,6 +221,7 @@ mod tests {
                 "__rg_alloc",
                 "my_app::_::__rg_realloc",
                 "__rdl_alloc",
+                "<my_app::A as core::alloc::global::GlobalAlloc>::alloc",
             ],
         );
         all_are(
@@ -227,7 +232,6 @@ mod tests {
                 "alloc::alloc::Global::alloc_impl",
                 "<alloc::alloc::Global>::alloc_impl_runtime",
                 "<alloc::alloc::Global as core::alloc::Allocator>::allocate",
-                "<my_app::A as core::alloc::global::GlobalAlloc>::alloc",
                 "core::alloc::global::GlobalAlloc::alloc_zeroed",
                 "alloc::raw_vec::RawVec<T,A>::grow_one",
                 "<alloc::raw_vec::RawVecInner<_>>::reserve::do_reserve_and_handle::<A>",

@@ -13,6 +13,7 @@ use std::io::{Read, Seek};
 use std::time::{Duration, Instant};
 
 use crate::symbols::{SourceFunction, Symbols};
+use crate::under_way::UnderWay;
 
 /// How much memory and time naming may take in this process.
 ///
@@ -92,6 +93,9 @@ pub enum ResolveLimit {
     MemoryBytes(u64),
     /// [`ResolveLimits::time`].
     Time(Duration),
+    /// This process was forked while another thread of its parent named functions. What that thread was doing is never finished
+    /// here, so no child of such a fork can name; nor can its children.
+    Fork,
 }
 
 /// Names `addresses` from this process, the first ones first, and forgets what the resolver has parsed.
@@ -99,6 +103,9 @@ pub enum ResolveLimit {
 /// `addresses` are return addresses; each is there once afterwards. Beside the names, it returns how many of them were
 /// looked up: the first ones.
 pub(crate) fn resolve(addresses: &mut Vec<u64>, limits: &ResolveLimits) -> (Symbols, usize) {
+    let Some(_under_way) = UnderWay::begin() else {
+        return (nothing(addresses), 0);
+    };
     let mut memory = AnonymousMemory::open();
     let mut resolver = Resolver {
         look_up: &mut functions_in_this_process,
@@ -106,6 +113,21 @@ pub(crate) fn resolve(addresses: &mut Vec<u64>, limits: &ResolveLimits) -> (Symb
         memory: &mut || memory.as_mut()?.bytes(),
     };
     resolver.resolve(addresses, limits)
+}
+
+/// The answer where naming cannot even begin.
+fn nothing(addresses: &mut Vec<u64>) -> Symbols {
+    addresses.sort_unstable();
+    addresses.dedup();
+    let mut symbols = Symbols::new();
+    symbols.set_cost(ResolveCost {
+        addresses: addresses.len() as u64,
+        named: 0,
+        elapsed: Duration::ZERO,
+        memory_bytes: None,
+        stopped_by: Some(ResolveLimit::Fork),
+    });
+    symbols
 }
 
 /// Where names come from, how it forgets, and how much memory the process has; tests have their own.
@@ -210,14 +232,15 @@ impl Growth {
 /// The process's memory that no file stands behind, as far as it is in RAM.
 struct AnonymousMemory {
     status: File,
-    text: String,
+    /// Not text: the name of the process is in there, which is cut anywhere and may be any bytes.
+    text: Vec<u8>,
 }
 
 impl AnonymousMemory {
     fn open() -> Option<Self> {
         let mut memory = Self {
             status: File::open("/proc/self/status").ok()?,
-            text: String::with_capacity(4096),
+            text: Vec::with_capacity(4096),
         };
         memory.bytes().map(|_| memory)
     }
@@ -225,14 +248,19 @@ impl AnonymousMemory {
     fn bytes(&mut self) -> Option<u64> {
         self.text.clear();
         self.status.rewind().ok()?;
-        self.status.read_to_string(&mut self.text).ok()?;
-        let value = self
-            .text
-            .lines()
-            .find_map(|line| line.strip_prefix("RssAnon:"))?;
-        let kib: u64 = value.trim().strip_suffix(" kB")?.parse().ok()?;
-        kib.checked_mul(1024)
+        self.status.read_to_end(&mut self.text).ok()?;
+        anonymous_bytes(&self.text)
     }
+}
+
+/// What a process's `status` says of its memory that no file stands behind.
+pub(crate) fn anonymous_bytes(status: &[u8]) -> Option<u64> {
+    let value = status
+        .split(|&byte| byte == b'\n')
+        .find_map(|line| line.strip_prefix(b"RssAnon:"))?;
+    let kib = value.trim_ascii().strip_suffix(b" kB")?;
+    let kib: u64 = str::from_utf8(kib).ok()?.parse().ok()?;
+    kib.checked_mul(1024)
 }
 
 /// The functions at `address` of this process, innermost first.
@@ -383,5 +411,33 @@ mod tests {
         let after = memory.bytes().expect("Linux says");
         assert!(after >= before + (48 << 20), "{before} {after}");
         drop(block);
+    }
+
+    /// Without its memory known, naming would go on past any limit.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_memory_of_a_process_whose_name_is_no_text_is_known() {
+        let name = std::fs::read("/proc/self/comm").expect("Linux has it");
+        // As where a name that is longer than 15 bytes is cut within a character.
+        std::fs::write("/proc/self/comm", b"gr\xc3").expect("it is ours");
+        let memory = AnonymousMemory::open().and_then(|mut memory| memory.bytes());
+        std::fs::write("/proc/self/comm", name.trim_ascii()).expect("it is ours");
+        assert!(memory.is_some_and(|bytes| bytes > 0), "{memory:?}");
+    }
+
+    #[test]
+    fn a_status_of_another_form_says_nothing() {
+        let status = b"Name:\tRssAnon:\nVmRSS:\t  9 kB\nRssAnon:\t     1234 kB\n";
+        assert_eq!(anonymous_bytes(status), Some(1234 << 10));
+        for status in [
+            &b""[..],
+            b"RssAnon:",
+            b"RssAnon:\t1234\n",
+            b"RssAnon:\t-1 kB\n",
+            b"RssAnon:\t18446744073709551615 kB\n",
+            b"RssAnon:\t\xff kB\n",
+        ] {
+            assert_eq!(anonymous_bytes(status), None);
+        }
     }
 }

@@ -72,8 +72,8 @@ impl Function {
         &self.short_name
     }
 
-    /// The name as the binary has it, if that differs from [`name`](Self::name). Instances of a generic function can
-    /// share a name; this is then the raw name of one of them.
+    /// The name as the binary has it, if that differs from [`name`](Self::name), without what is replaced there. Instances
+    /// of a generic function can share a name; this is then the raw name of one of them.
     pub fn raw_name(&self) -> Option<&str> {
         self.raw_name.as_deref()
     }
@@ -262,7 +262,7 @@ impl Symbols {
         if let Some(&known) = self.by_name.get(&key) {
             return known;
         }
-        let raw_name = raw_name.map(|raw_name| self.intern(raw_name));
+        let raw_name = raw_name.map(|raw_name| self.intern(&printable(raw_name)));
         let (name, file) = key.clone();
         let short_name = match FunctionPath::parse(&name).readable() {
             short if short.is_empty() => Arc::clone(&name),

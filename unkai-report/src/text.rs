@@ -195,7 +195,8 @@ pub fn write_summary(
         head::write(report, options, out)?;
         head::write_totals(report, options, out)?;
         sampling::write(report, options, out)?;
-        contents::write(report, options, out)
+        contents::write(report, options, out)?;
+        losses::write(report, options, out)
     })
 }
 
@@ -230,7 +231,8 @@ pub fn write_top(
     aside(|| {
         let out: &mut dyn io::Write = out;
         head::write(report, options, out)?;
-        tables::write_one(report, &sites::groups(report), value, options, out)
+        tables::write_one(report, &sites::groups(report), value, options, out)?;
+        losses::write(report, options, out)
     })
 }
 
@@ -260,6 +262,7 @@ pub fn write_suspects(
     aside(|| {
         let out: &mut dyn io::Write = out;
         head::write(report, options, out)?;
-        suspects::write(report, options, out)
+        suspects::write(report, options, out)?;
+        losses::write(report, options, out)
     })
 }

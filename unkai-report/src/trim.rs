@@ -51,10 +51,19 @@ fn end_of_allocator(frames: &[Frame<'_>]) -> usize {
             Some(Origin::Profiler | Origin::AllocatorEntry | Origin::Plumbing) => end = index + 1,
             // May still stand between two of those.
             Some(Origin::Glue) | None if index - end < MAX_GLUE => {}
+            // An allocator of the program around unkai, where line tables leave its functions without the trait's name: what
+            // stands between unkai and the library's plumbing has been called by that, to allocate.
+            Some(Origin::Program) if index - end < MAX_GLUE && is_profiler(frames, end) => {}
             _ => break,
         }
     }
     end
+}
+
+/// Whether unkai's own frames end at `end`.
+fn is_profiler(frames: &[Frame<'_>], end: usize) -> bool {
+    end.checked_sub(1)
+        .is_some_and(|last| origin(&frames[last]) == Some(Origin::Profiler))
 }
 
 /// The index of the innermost frame that only starts the thread; `inner` is where the program's frames begin.
@@ -228,6 +237,55 @@ mod tests {
             "my_app::work",
         ]);
         assert_eq!(kept, ["my_app::work"]);
+    }
+
+    /// As `__rust_alloc` leaves no frame where it ends in a jump.
+    #[test]
+    fn an_allocator_of_the_program_around_unkai_is_cut_by_its_own_entry() {
+        let (kept, ..) = trimmed(&[
+            "<unkai_global::UnkaiGlobalAlloc<A> as core::alloc::global::GlobalAlloc>::alloc",
+            "my_app::counting::{closure#0}",
+            "my_app::counting::inside",
+            "<my_app::Counting as core::alloc::global::GlobalAlloc>::alloc",
+            "my_app::work",
+            "my_app::caller",
+            "my_app::main",
+        ]);
+        assert_eq!(kept, ["my_app::work", "my_app::caller", "my_app::main"]);
+    }
+
+    /// As in builds with line tables only: the names are those of files, and say nothing of traits.
+    #[test]
+    fn an_allocator_of_the_program_around_unkai_is_cut_without_its_traits_name() {
+        let (kept, ..) = trimmed(&[
+            "unkai_global::alloc::alloc",
+            "my_app::counting::{closure#0}",
+            "my_app::counting::inside",
+            "my_app::counting::alloc",
+            "alloc::alloc::alloc_impl_runtime",
+            "alloc::raw_vec::finish_grow",
+            "alloc::vec::push",
+            "my_app::work",
+            "my_app::main",
+        ]);
+        assert_eq!(kept, ["alloc::vec::push", "my_app::work", "my_app::main"]);
+        // A hash that allocates is called by a table, but it is not unkai that it stands next to.
+        let (kept, ..) = trimmed(&[
+            "unkai_global::alloc::alloc",
+            "alloc::alloc::alloc",
+            "alloc::string::clone",
+            "my_app::hash",
+            "hashbrown::raw::reserve_rehash",
+            "my_app::main",
+        ]);
+        assert_eq!(kept[0], "alloc::string::clone");
+        // Who asks unkai without the library is the program.
+        let (kept, ..) = trimmed(&[
+            "unkai_global::alloc::alloc",
+            "my_app::arena",
+            "my_app::main",
+        ]);
+        assert_eq!(kept, ["my_app::arena", "my_app::main"]);
     }
 
     #[test]

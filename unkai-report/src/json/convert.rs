@@ -79,6 +79,7 @@ pub(super) fn from_document(document: &Document) -> Result<Report, ReadError> {
             .sites
             .push(sites::read_site(site, at, &document.addresses)?);
     }
+    sites::check_frames(&snapshot.sites, &symbols)?;
     let modules = modules::read_modules(document.modules.as_deref().unwrap_or_default())?;
     Ok(Report::from_parts(snapshot, symbols).with_modules(modules))
 }

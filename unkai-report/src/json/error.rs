@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::{fmt, io};
 
+use crate::names::printable;
+
 /// Why a document could not be read: by [`read`](super::read), or by [`scopes::json::read`](crate::scopes::json::read).
 #[derive(Debug)]
 #[non_exhaustive]
@@ -33,10 +35,12 @@ pub enum ReadError {
 }
 
 impl ReadError {
-    pub(super) fn malformed(position: impl Into<String>, reason: impl Into<String>) -> Self {
+    /// Either may quote the document, so neither acts.
+    pub(super) fn malformed(position: impl AsRef<str>, reason: impl AsRef<str>) -> Self {
+        let in_words = |text: &str| printable(text).into_owned();
         Self::Malformed {
-            position: position.into(),
-            reason: reason.into(),
+            position: in_words(position.as_ref()),
+            reason: in_words(reason.as_ref()),
         }
     }
 }

@@ -14,6 +14,7 @@ pub(super) fn naming(cost: &ResolveCost) -> Naming {
         stopped_by: cost.stopped_by.map(|limit| match limit {
             ResolveLimit::MemoryBytes(bytes) => Limit::MemoryBytes(bytes),
             ResolveLimit::Time(time) => Limit::Time(span(time)),
+            ResolveLimit::Fork => Limit::Fork,
         }),
     }
 }
@@ -22,6 +23,7 @@ pub(super) fn read_naming(naming: &Naming) -> Result<ResolveCost, ReadError> {
     let stopped_by = match &naming.stopped_by {
         None => None,
         Some(Limit::MemoryBytes(bytes)) => Some(ResolveLimit::MemoryBytes(*bytes)),
+        Some(Limit::Fork) => Some(ResolveLimit::Fork),
         Some(Limit::Time(time)) => {
             let time = read_span(time, "naming.stopped_by.time")?;
             Some(ResolveLimit::Time(time))

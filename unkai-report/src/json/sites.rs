@@ -162,6 +162,28 @@ pub(super) fn read_site(
     Ok(read)
 }
 
+/// Refuses a document that says a lot in few words: an address may stand for many functions, and stacks may name it as often as
+/// they like, so a small document could ask for more frames than there is memory for.
+pub(super) fn check_frames(sites: &[core::Site], symbols: &Symbols) -> Result<(), ReadError> {
+    let (mut addresses, mut frames) = (0_u64, 0_u64);
+    for (at, site) in sites.iter().enumerate() {
+        addresses += site.stack.len() as u64;
+        let of_address = |address: &u64| symbols.locations(*address).len() as u64;
+        frames += site.stack.iter().map(of_address).sum::<u64>();
+        if frames > FEW_FRAMES.max(addresses.saturating_mul(MOST_INLINED)) {
+            let position = format!("sites[{at}].stack");
+            let reason = "more functions at its addresses than any program has inlined";
+            return Err(ReadError::malformed(position, reason));
+        }
+    }
+    Ok(())
+}
+
+/// Functions at an address, as the mean of all stacks. Of real programs it is between 1 and 5.
+const MOST_INLINED: u64 = 64;
+/// So many are let through whatever the mean.
+const FEW_FRAMES: u64 = 1 << 20;
+
 fn read_stack(indices: &[u32], at: usize, addresses: &[Address]) -> Result<Vec<u64>, ReadError> {
     let address = |(frame_at, index): (usize, &u32)| {
         let position = || format!("sites[{at}].stack[{frame_at}]");

@@ -180,6 +180,7 @@ pub(super) struct Naming {
 pub(super) enum Limit {
     MemoryBytes(u64),
     Time(Span),
+    Fork,
 }
 
 #[derive(Serialize, Deserialize)]

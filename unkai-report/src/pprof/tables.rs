@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::ptr;
 
 use super::proto::{Function, Line, Location, Mapping, Profile};
-use crate::names::printable;
 use crate::report::{Frame, Report};
 use crate::shown::Step;
 use crate::symbols;
@@ -115,13 +114,12 @@ impl Tables {
 
     fn new_function(&mut self, function: &symbols::Function) -> u64 {
         let name = function.short_name();
-        let system_name = printable(function.raw_name().unwrap_or(function.name()));
-        let system_name = match system_name {
+        let system_name = match function.raw_name().unwrap_or(function.name()) {
             // pprof takes a system name that is also the name for one in C++, and cuts out what is in angle brackets.
-            same if same == name => "".into(),
+            same if same == name => "",
             other => other,
         };
-        let id = self.push_function(name, &system_name, function.file().unwrap_or_default());
+        let id = self.push_function(name, system_name, function.file().unwrap_or_default());
         self.known_functions.insert(ptr::from_ref(function), id);
         id
     }

@@ -17,7 +17,7 @@
 //! | `unkai_scope_waits_total`, `unkai_scope_waited_seconds_total` | requests that waited at it, and how long together |
 //! | `unkai_scope_omitted_scopes`, `unkai_scope_omitted_reserved_bytes` | children that the bounds of the snapshot leave out, where there are any: how many, and bytes granted to them |
 //!
-//! The one label is `scope`, the path. A value includes the scopes below: add up scopes of one level only.
+//! The one label is `scope`, the path, as far as it is [printable]. A value includes the scopes below: add up scopes of one level only.
 //!
 //! # Scopes of the same path
 //! There is one series for a path, so their number stays small where a thousand queries are called `query`. Its value is
@@ -47,6 +47,7 @@ use super::row::{self, Row};
 
 pub use crate::metrics::CONTENT_TYPE;
 use crate::metrics::{self, Metric, Number};
+use crate::names::printable;
 
 /// How to write metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,10 +203,11 @@ impl Paths {
     fn of(scopes: &[Row<'_>]) -> Self {
         let mut paths = BTreeMap::<String, Sums>::new();
         for scope in scopes {
-            match paths.get_mut(scope.path) {
+            let path = printable(scope.path);
+            match paths.get_mut(&*path) {
                 Some(sums) => sums.add(scope),
                 None => {
-                    paths.insert(scope.path.to_owned(), Sums::of(scope));
+                    paths.insert(path.into_owned(), Sums::of(scope));
                 }
             }
         }

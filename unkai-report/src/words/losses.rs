@@ -30,7 +30,8 @@ pub(crate) fn explanation(cause: Cause) -> &'static str {
             "samples dropped because the allocator refused the slightly larger block: in the totals, but in no site."
         }
         Cause::OwnMemoryRefused => {
-            "samples dropped because the system gave unkai no memory: in the totals, but in no site."
+            "times that the system gave unkai no memory: those samples are in the totals, but in no site, or in a site with \
+             a part of their stack."
         }
         Cause::Reentered => {
             "allocations by unkai's own code while it took a sample: in no number of this report."

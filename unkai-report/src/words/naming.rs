@@ -24,13 +24,17 @@ pub(crate) fn cost(report: &Report) -> Option<String> {
 
 /// What a reader must know if naming stopped before all of `addresses` were looked up and `unnamed` have no name.
 pub(crate) fn stopped(report: &Report, unnamed: usize, addresses: usize) -> Option<String> {
-    let limit = match report.symbols().cost()?.stopped_by? {
-        ResolveLimit::MemoryBytes(limit) => bytes(limit as f64),
-        ResolveLimit::Time(limit) => duration(limit),
+    let limit = |limit: String| format!("naming stopped at its limit of {limit}");
+    let reason = match report.symbols().cost()?.stopped_by? {
+        ResolveLimit::MemoryBytes(most) => limit(bytes(most as f64)),
+        ResolveLimit::Time(most) => limit(duration(most)),
+        ResolveLimit::Fork => {
+            "the process was forked while its parent was naming, and cannot".to_owned()
+        }
     };
     let (unnamed, addresses) = (digits(unnamed as u64), digits(addresses as u64));
     Some(format!(
-        "Names are missing for {unnamed} of {addresses} addresses: naming stopped at its limit of {limit}. \
+        "Names are missing for {unnamed} of {addresses} addresses: {reason}. \
          docs/symbols.md says how to name them afterwards."
     ))
 }

@@ -151,6 +151,25 @@ fn a_quick_look_shows_one_thing_as_the_whole_report_does() {
     }
 }
 
+/// The head of each warns of losses and points to a section below.
+#[test]
+fn a_quick_look_says_what_was_lost() {
+    let (troubled, options) = (samples::troubled(), text::Options::new());
+    let mut looks = [Vec::new(), Vec::new(), Vec::new()];
+    let [summary, top, suspects] = &mut looks;
+    text::write_summary(&troubled, &options, summary).expect("a Vec takes it");
+    text::write_top(&troubled, Value::LiveBytes, &options, top).expect("a Vec takes it");
+    text::write_suspects(&troubled, &options, suspects).expect("a Vec takes it");
+    let whole = String::from_utf8(text(&troubled, &options)).expect("text is UTF-8");
+    let (_, losses) = whole.split_once("── Losses").expect("it lost something");
+    let (losses, _) = losses.split_once("\n\n").expect("a blank line ends it");
+    for look in looks {
+        let look = String::from_utf8(look).expect("text is UTF-8");
+        assert!(look.contains("Losses, below"), "{look}");
+        assert!(look.trim_end().ends_with(losses), "{look}");
+    }
+}
+
 #[test]
 fn a_value_that_no_site_has_is_told() {
     let (mut snapshot, symbols) = samples::search_service().into_parts();

@@ -6,6 +6,13 @@ mod dhat;
 mod flamegraph;
 mod folded;
 mod golden;
+#[cfg(all(
+    feature = "json",
+    feature = "pprof",
+    feature = "flamegraph",
+    feature = "prometheus"
+))]
+mod hostile;
 #[cfg(feature = "json")]
 mod html;
 #[cfg(feature = "json")]

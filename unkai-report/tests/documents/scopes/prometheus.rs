@@ -19,8 +19,8 @@ fn written(snapshot: &TreeSnapshot, options: &Options) -> String {
 }
 
 fn escaped(path: &str) -> String {
-    let path = path.replace('\\', "\\\\").replace('"', "\\\"");
-    path.replace('\n', "\\n")
+    let path = unkai_report::printable(path).replace('\\', "\\\\");
+    path.replace('"', "\\\"")
 }
 
 /// The value of each series, by its name and labels.
