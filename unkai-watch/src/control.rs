@@ -31,6 +31,9 @@
 //! is applied: [`EnvError`] lists all that is wrong. `UNKAI_HTTP` is left to `unkai_http::from_env`. A program that has the same
 //! strings from elsewhere, say a file, uses [`Settings`].
 //!
+//! A program with more rights than whoever starts it, such as one that is set-user-ID, takes all of them for not set: they
+//! would have it write files, with its rights, for somebody who has none of these.
+//!
 //! # The report at exit
 //! It is written when `main` returns or `exit` is called, by libc's `atexit`. Not when the process aborts, is killed, or
 //! calls `_exit`; not in a forked child, unless the child calls [`from_env`] itself. In the path, `%p` is the process's
@@ -85,6 +88,8 @@ mod amount;
 mod error;
 mod exit;
 mod handle;
+#[cfg(all(unkai_internals, target_os = "linux"))]
+pub(crate) mod internals;
 mod path;
 mod plan;
 mod rules;
@@ -97,6 +102,8 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use unkai_core::environment;
+
 pub use error::{EnvError, Problem};
 pub use handle::Control;
 pub use rules::{RulesError, RulesProblem};
@@ -104,7 +111,8 @@ pub use settings::Settings;
 
 /// Does what the environment variables of this process say: see the [module](self).
 ///
-/// Costs nothing if none is set. To be called once, early in `main`.
+/// Costs nothing if none is set, and does nothing where the environment is not
+/// [trusted](unkai_core::environment::is_trusted). To be called once, early in `main`.
 ///
 /// # Errors
 /// [`EnvError`] if a variable is malformed or unknown, or what it asks for is not possible. Then nothing is changed.
@@ -119,5 +127,6 @@ pub use settings::Settings;
 /// }
 /// ```
 pub fn from_env() -> Result<Control, EnvError> {
-    Settings::from_vars(std::env::vars_os()).start()
+    let variables = environment::is_trusted().then(std::env::vars_os);
+    Settings::from_vars(variables.into_iter().flatten()).start()
 }

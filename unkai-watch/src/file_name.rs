@@ -6,13 +6,17 @@
 //! .unkai-20261122T235959.123Z-4711-rss.html.tmp         either of them while it is written
 //! ```
 //!
-//! Names sort by time. What has no such name is not ours, and stays.
+//! Names sort by time. What has no name that [`FileName`] could have made is not ours, and stays.
+
+#[cfg(all(unkai_internals, target_os = "linux"))]
+pub(crate) mod internals;
 
 #[cfg(target_os = "linux")]
 use std::ffi::CStr;
 use std::fmt;
 use std::time::Duration;
 
+use crate::format;
 use crate::stamp::{self, Stamp};
 
 /// What a file is.
@@ -30,6 +34,14 @@ impl Kind {
         }
     }
 
+    /// How the names of such files end.
+    const fn extensions(self) -> &'static [&'static str] {
+        match self {
+            Self::Report => &format::EXTENSIONS,
+            Self::Dump => &["json"],
+        }
+    }
+
     /// Whether `name` is that of a whole file of this kind, of any process.
     pub(crate) fn names(self, name: &[u8]) -> bool {
         self.stamp_of(name).is_some()
@@ -42,25 +54,46 @@ impl Kind {
 
     /// Whether `name` is that of such a file, and was made longer than `time` ago.
     pub(crate) fn names_older_temporary(self, name: &[u8], time: Duration) -> bool {
-        let then = Stamp::ago(time).text();
         self.stamp_of_temporary(name)
-            .is_some_and(|stamp| *stamp < then[..])
+            .is_some_and(|stamp| stamp < Stamp::ago(time))
     }
 
-    fn stamp_of_temporary(self, name: &[u8]) -> Option<&[u8]> {
+    fn stamp_of_temporary(self, name: &[u8]) -> Option<Stamp> {
         let name = name.strip_prefix(b".")?.strip_suffix(TEMPORARY)?;
         self.stamp_of(name)
     }
 
-    fn stamp_of(self, name: &[u8]) -> Option<&[u8]> {
+    fn stamp_of(self, name: &[u8]) -> Option<Stamp> {
         let name = name.strip_prefix(self.prefix())?;
-        let (stamp, process) = name.split_at_checked(stamp::LENGTH)?;
-        let process = process.strip_prefix(b"-")?;
-        let digits = process.iter().take_while(|byte| byte.is_ascii_digit());
-        let (digits, name) = process.split_at(digits.count());
-        let fits = !digits.is_empty() && name.len() > 1 && name[0] == b'-';
-        Some(stamp).filter(|stamp| fits && stamp::is_stamp(stamp))
+        let (stamp, name) = name.split_at_checked(stamp::LENGTH)?;
+        let name = name.strip_prefix(b"-")?;
+        let (process, name) = name.split_at(name.iter().position(|&byte| byte == b'-')?);
+        let fits = is_process(process) && self.ends_as_ours(&name[1..]);
+        Stamp::read(stamp).filter(|_| fits)
     }
+
+    /// Whether `name` is what somebody calls a file, and an extension.
+    fn ends_as_ours(self, name: &[u8]) -> bool {
+        self.extensions().iter().any(|extension| {
+            let name = name.strip_suffix(extension.as_bytes());
+            name.and_then(|name| name.strip_suffix(b"."))
+                .is_some_and(|name| {
+                    (1..=LONGEST_NAME).contains(&name.len())
+                        && name.iter().all(|&byte| is_harmless(char::from(byte)))
+                })
+        })
+    }
+}
+
+/// Whether `text` is the number of a process as it is written: without a sign, and no zero in front.
+fn is_process(text: &[u8]) -> bool {
+    let number = str::from_utf8(text).ok().map(str::parse::<u32>);
+    matches!(number, Some(Ok(_))) && (matches!(text, [b'1'..=b'9', ..]) || text == b"0")
+}
+
+/// Whether it stands in a name as it is.
+fn is_harmless(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | '-')
 }
 
 /// The name of a file, with a zero at its end. Making one allocates nothing.
@@ -76,16 +109,19 @@ impl FileName {
     ///
     /// Of `name`, 100 characters are kept; in place of those that are not letters, digits, `.`, `_` or `-` stands `_`.
     pub(crate) fn new(kind: Kind, name: &str, extension: &str) -> Self {
+        Self::of(kind, Stamp::next(), std::process::id(), name, extension)
+    }
+
+    fn of(kind: Kind, stamp: Stamp, process: u32, name: &str, extension: &str) -> Self {
         let mut new = Self::EMPTY;
         new.push(kind.prefix());
-        new.push(&Stamp::next().text());
+        new.push(&stamp.text());
         new.push(b"-");
-        new.push_number(std::process::id());
+        new.push_number(process);
         new.push(b"-");
-        let is_harmless = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         for character in name.chars().take(LONGEST_NAME) {
-            let harmless = Some(character).filter(is_harmless).unwrap_or('_');
-            new.push(&[harmless as u8]);
+            let harmless = Some(character).filter(|&character| is_harmless(character));
+            new.push(&[harmless.unwrap_or('_') as u8]);
         }
         if name.is_empty() {
             new.push(b"_");
@@ -206,6 +242,18 @@ mod tests {
             "unkai-20261122T235959.123Z-12rss.html",
             "unkai-20261122T235959_123Z-12-rss.html",
             "copy of unkai-20261122T235959.123Z-12-rss.html",
+            "unkai-20261122T235959.123Z-12-rss.html.bak",
+            "unkai-20261122T235959.123Z-12-rss (copy).html",
+            "unkai-20261122T235959.123Z-12-rß.html",
+            "unkai-20261122T235959.123Z-12-.html",
+            "unkai-20261122T235959.123Z-12-html",
+            "unkai-20261122T235959.123Z-012-rss.html",
+            "unkai-20261122T235959.123Z-+12-rss.html",
+            "unkai-20261122T235959.123Z-4294967296-rss.html",
+            "unkai-20260229T235959.123Z-12-rss.html",
+            "unkai-dump-00000000T000000.000Z-12-rss.json",
+            "unkai-dump-20261122T235959.123Z-12-rss.html",
+            &format!("unkai-20261122T235959.123Z-12-{}.html", "x".repeat(101)),
         ] {
             for kind in [Kind::Report, Kind::Dump] {
                 assert!(!kind.names(name.as_bytes()), "{name}");

@@ -112,6 +112,18 @@ impl Format {
     }
 }
 
+/// How the names of reports end, those too that another build of the program has left.
+pub(crate) const EXTENSIONS: [&str; 8] = [
+    "html",
+    "json",
+    "txt",
+    "folded",
+    "dhat.json",
+    "speedscope.json",
+    "pb.gz",
+    "svg",
+];
+
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
@@ -171,6 +183,7 @@ mod tests {
         for &format in Format::ALL {
             assert_eq!(format.name().parse(), Ok(format));
             assert_eq!(format.extension().to_uppercase().parse(), Ok(format));
+            assert!(EXTENSIONS.contains(&format.extension()));
         }
     }
 

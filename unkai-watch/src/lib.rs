@@ -93,10 +93,15 @@ mod error;
 mod event;
 mod file_name;
 mod format;
+#[cfg(all(unkai_internals, target_os = "linux"))]
+#[doc(hidden)]
+pub mod internals;
 mod judge;
 mod limit;
 mod mailbox;
 mod quantity;
+#[cfg(test)]
+mod random;
 mod readings;
 mod reclaim;
 mod reports;

@@ -4,6 +4,8 @@
 
 #[cfg(target_os = "linux")]
 mod file;
+#[cfg(all(unkai_internals, target_os = "linux"))]
+pub(crate) mod internals;
 #[cfg(target_os = "linux")]
 mod limits;
 #[cfg(target_os = "linux")]

@@ -257,9 +257,26 @@ const BUFFER_BYTES: usize = 64 << 10;
 
 #[cfg(all(test, unix))]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{MetadataExt, symlink};
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
 
     use super::*;
+
+    /// What somebody may have put at `path` before us, in turn, to have `victim` written to or read.
+    fn plant(kind: usize, path: &Path, victim: &Path) -> bool {
+        let planted = match kind {
+            0 => symlink(victim, path),
+            1 => symlink(victim.with_extension("nowhere"), path),
+            2 => fs::hard_link(victim, path),
+            3 => mknodat(CWD, path, FileType::Fifo, Mode::from_raw_mode(0o666), 0)
+                .map_err(io::Error::from),
+            4 => symlink(path, path),
+            _ => return false,
+        };
+        planted.expect("it is new");
+        true
+    }
 
     #[test]
     fn a_link_in_the_place_of_the_file_is_not_followed() {
@@ -274,5 +291,62 @@ mod tests {
         }
         assert_eq!(fs::read(&victim).expect("it is there"), b"precious");
         assert!(!nowhere.exists());
+    }
+
+    #[test]
+    fn what_is_planted_at_the_temporary_name_is_an_error_and_stays() {
+        let folder = tempfile::tempdir().expect("there is room");
+        let victim = folder.path().join("victim");
+        fs::write(&victim, "precious").expect("there is room");
+        for kind in 0.. {
+            let name = FileName::new(Kind::Report, "test", "html");
+            let temporary = folder.path().join(name.temporary().as_str());
+            if !plant(kind, &temporary, &victim) {
+                break;
+            }
+            let before = fs::symlink_metadata(&temporary).expect("it is there");
+            let error = Unfinished::create(folder.path(), &name).expect_err("it is taken");
+            assert!(matches!(error, ReportError::Create { .. }), "{error:?}");
+            let after = fs::symlink_metadata(&temporary).expect("it is not ours to remove");
+            assert_eq!((before.ino(), before.mode()), (after.ino(), after.mode()));
+        }
+        assert_eq!(fs::read(&victim).expect("it is there"), b"precious");
+        assert!(!victim.with_extension("nowhere").exists());
+    }
+
+    #[test]
+    fn what_is_planted_at_the_name_is_replaced_and_not_followed() {
+        let folder = tempfile::tempdir().expect("there is room");
+        let victim = folder.path().join("victim");
+        fs::write(&victim, "precious").expect("there is room");
+        for kind in 0.. {
+            // Whole while the report was being written, too: the name is free when it begins.
+            let name = FileName::new(Kind::Report, "test", "html");
+            let file = Unfinished::create(folder.path(), &name).expect("it is free");
+            if !plant(kind, &folder.path().join(name.as_str()), &victim) {
+                break;
+            }
+            (&file.file).write_all(b"report").expect("there is room");
+            let path = file.finish().expect("a name is replaced");
+            let there = fs::symlink_metadata(&path).expect("it is there");
+            assert!(there.is_file(), "{kind}");
+            assert_eq!((there.mode() & 0o777, there.nlink()), (0o600, 1), "{kind}");
+            assert_eq!(fs::read(&path).expect("it is there"), b"report");
+        }
+        assert_eq!(fs::read(&victim).expect("it is there"), b"precious");
+        assert!(!victim.with_extension("nowhere").exists());
+    }
+
+    #[test]
+    fn a_directory_at_the_name_is_an_error_and_leaves_nothing() {
+        let folder = tempfile::tempdir().expect("there is room");
+        let name = FileName::new(Kind::Report, "test", "html");
+        let taken = folder.path().join(name.as_str());
+        fs::create_dir_all(taken.join("precious")).expect("there is room");
+        let file = Unfinished::create(folder.path(), &name).expect("it is free");
+        let error = file.finish().expect_err("a directory has the name");
+        assert!(matches!(error, ReportError::Rename { .. }), "{error:?}");
+        assert!(taken.join("precious").is_dir());
+        assert_eq!(fs::read_dir(folder.path()).expect("it is there").count(), 1);
     }
 }

@@ -23,10 +23,30 @@ impl Stamp {
         Self(LAST.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
+    #[cfg(all(unkai_internals, target_os = "linux"))]
+    pub(crate) fn of(milliseconds: u64) -> Self {
+        Self(milliseconds)
+    }
+
     pub(crate) fn ago(time: Duration) -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         let since = since.unwrap_or_default().saturating_sub(time);
         Self(u64::try_from(since.as_millis()).unwrap_or(LATEST))
+    }
+
+    /// The stamp that is written as `text`, if there is one.
+    pub(crate) fn read(text: &[u8]) -> Option<Self> {
+        let text: &[u8; LENGTH] = text.try_into().ok()?;
+        let number = |from: usize, to: usize| {
+            let digit = |number, byte: &u8| number * 10 + u64::from(byte.wrapping_sub(b'0'));
+            text[from..to].iter().fold(0, digit)
+        };
+        let days = days(number(0, 4), number(4, 6), number(6, 8))?;
+        let minutes = number(9, 11) * 60 + number(11, 13);
+        let seconds = days * 86_400 + minutes * 60 + number(13, 15);
+        let stamp = Self(seconds * 1000 + number(16, 19));
+        // What is not a digit, or no moment of the calendar, is written otherwise.
+        (stamp.text() == *text).then_some(stamp)
     }
 
     pub(crate) fn text(self) -> [u8; LENGTH] {
@@ -44,16 +64,6 @@ impl Stamp {
         digits(&mut text[16..19], milliseconds % 1000);
         text
     }
-}
-
-/// Whether `text` is a stamp as far as its form goes.
-pub(crate) fn is_stamp(text: &[u8]) -> bool {
-    let form = b"ddddddddTdddddd.dddZ";
-    let fits = |(byte, form): (&u8, &u8)| match form {
-        b'd' => byte.is_ascii_digit(),
-        _ => byte == form,
-    };
-    text.len() == LENGTH && text.iter().zip(form).all(fits)
 }
 
 fn digits(room: &mut [u8], mut number: u64) {
@@ -77,12 +87,37 @@ fn civil(days: u64) -> (u64, u64, u64) {
     (era * 400 + year + u64::from(month <= 2), month, day)
 }
 
+/// The reverse of [`civil`]; anything, or nothing, for what is no day since 1970.
+fn days(year: u64, month: u64, day: u64) -> Option<u64> {
+    let year = year.checked_sub(u64::from(month <= 2))?;
+    let (era, of_era) = (year / 400, year % 400);
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day;
+    (era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year).checked_sub(719_469)
+}
+
 /// The end of the year 9999.
 const LATEST: u64 = 253_402_300_799_999;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_two_threads_get_the_same_stamp_and_each_gets_later_ones() {
+        let many = || (0..1000).map(|_| Stamp::next()).collect::<Vec<_>>();
+        let mut all: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(many)).collect();
+            let stamps = threads.into_iter().map(|thread| thread.join().unwrap());
+            stamps
+                .inspect(|stamps| assert!(stamps.is_sorted_by(|one, next| one < next)))
+                .flatten()
+                .collect()
+        });
+        let count = all.len();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), count);
+    }
 
     #[test]
     fn moments_are_written_in_utc() {
@@ -99,7 +134,15 @@ mod tests {
         ] {
             let written = Stamp(milliseconds).text();
             assert_eq!(str::from_utf8(&written), Ok(text), "{milliseconds}");
-            assert!(is_stamp(&written));
+            assert_eq!(Stamp::read(&written), Some(Stamp(milliseconds.min(LATEST))));
+        }
+    }
+
+    #[test]
+    fn every_day_is_read_as_it_was_written() {
+        for day in 0..=LATEST / 86_400_000 {
+            let (year, month, of_month) = civil(day);
+            assert_eq!(days(year, month, of_month), Some(day));
         }
     }
 
@@ -119,8 +162,18 @@ mod tests {
             "2026112xT235959.123Z",
             "20261122T235959,123Z",
             "20261122T235959.123Z-",
+            "20261322T235959.123Z",
+            "20260022T235959.123Z",
+            "20261100T235959.123Z",
+            "20260229T235959.123Z",
+            "20261122T245959.123Z",
+            "20261122T236059.123Z",
+            "20261122T235960.123Z",
+            "19691231T235959.999Z",
+            "00000000T000000.000Z",
+            "99999999T999999.999Z",
         ] {
-            assert!(!is_stamp(text.as_bytes()), "{text}");
+            assert_eq!(Stamp::read(text.as_bytes()), None, "{text}");
         }
     }
 }

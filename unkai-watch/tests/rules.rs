@@ -204,13 +204,17 @@ fn the_rate_of_allocation_is_told_after_the_first_window() {
     let window = Duration::from_millis(100);
     let condition = Quantity::AllocationRate { window }.rises_to(20 * MIB);
     let (rule_, events) = told("rate", condition);
+    // Its first window is not over while this test lasts.
+    let hour = Duration::from_secs(3600);
+    let in_an_hour = Quantity::AllocationRate { window: hour }.rises_to(20 * MIB);
     let watching = Watcher::new()
         .every(SOON)
         .rule(rule_)
+        .rule(told("rate-of-an-hour", in_an_hour).0)
         .start()
         .expect("it starts");
     looked(&watching);
-    let unread = rule(&watching, "rate")
+    let unread = rule(&watching, "rate-of-an-hour")
         .unread
         .expect("the window is not over");
     assert!(unread.contains("window"), "{unread}");

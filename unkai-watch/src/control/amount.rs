@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use unkai_core::MAX_INTERVAL;
 
-use super::words::list;
+use super::words::{list, quoted};
 
 /// Units of a size, with their bytes; sizes are shown in the first [`SHOWN_SIZES`].
 const SIZES: [(&str, u64); 9] = [
@@ -188,7 +188,7 @@ impl Display for AmountError {
         match self {
             Self::NotANumber { such_as } => write!(f, "expected {such_as}"),
             Self::UnknownUnit { unit, allowed } => {
-                write!(f, "there is no unit `{unit}` here: use {allowed}")
+                write!(f, "there is no unit {} here: use {allowed}", quoted(unit))
             }
             Self::NoUnit { allowed } => write!(f, "a unit is missing: use {allowed}"),
             Self::Zero => f.write_str("it must be more than zero"),
@@ -293,6 +293,13 @@ mod tests {
         for (result, expected) in cases {
             assert_eq!(result.map_err(said), Err(expected));
         }
+    }
+
+    #[test]
+    fn a_unit_that_acts_on_a_terminal_is_shown_harmless() {
+        let error = bytes("1\x1b[31m\u{202e}x").expect_err("no such unit");
+        let said = error.to_string();
+        assert!(said.contains("`\u{fffd}[31m\u{fffd}x`"), "{said:?}");
     }
 
     #[test]

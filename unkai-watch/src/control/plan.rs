@@ -39,7 +39,7 @@ pub(super) struct Plan {
 }
 
 impl Name {
-    const ALL: [(Self, &str); KNOWN] = [
+    pub(super) const ALL: [(Self, &str); KNOWN] = [
         (Self::Sampling, "UNKAI"),
         (Self::Interval, "UNKAI_INTERVAL"),
         (Self::ReportAtExit, "UNKAI_REPORT_AT_EXIT"),

@@ -274,3 +274,75 @@ fn without_a_profile_there_is_nothing_to_act_on() {
     let error = Settings::new().interval("1MiB").start().unwrap_err();
     assert!(matches!(error, EnvError::NoProfile), "{error}");
 }
+
+/// What `reliability/fuzz` does for longer, and with a nightly compiler.
+#[test]
+fn whatever_is_typed_is_read_or_refused_in_words_that_do_not_act() {
+    const PIECES: [&str; 40] = [
+        "live",
+        "rss",
+        "share",
+        "growth(10m)",
+        "rate(1s)",
+        "site",
+        ">",
+        "<",
+        "2GiB",
+        "90%",
+        "1.5MB/s",
+        "0",
+        "1e9",
+        "clear",
+        "cooldown",
+        "max",
+        "5",
+        "1h",
+        "->",
+        "report",
+        "(html)",
+        "dump",
+        "log",
+        "closer(64KiB, 60s)",
+        ",",
+        ";",
+        ":",
+        "name:",
+        " ",
+        "\n",
+        "\u{1b}[31m",
+        "\u{202e}",
+        "\u{7}",
+        "é",
+        "`",
+        "%p",
+        "%",
+        "/x.html",
+        "=",
+        "keep=",
+    ];
+    let variables = Name::ALL.map(|(_, variable)| variable);
+    let (mut random, mut read) = (1_u64, 0);
+    let mut next = |below: usize| {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (random >> 33) as usize % below
+    };
+    for _ in 0..20_000 {
+        let start = ["", "live > 1GiB", "a: rss < 2kB -> ", "1"][next(4)];
+        let more: String = (0..next(6)).map(|_| PIECES[next(PIECES.len())]).collect();
+        let text = format!("{start}{more}");
+        if let Ok(rules) = rules::parse(&text) {
+            let shown: Vec<String> = rules.iter().map(ToString::to_string).collect();
+            assert_eq!(rules::parse(&shown.join(";")), Ok(rules), "{text:?}");
+            read += 1;
+        }
+        let settings = [(variables[next(variables.len())], text)];
+        if let Err(error) = Settings::from_vars(settings.clone()).check() {
+            let acts =
+                |c: char| c.is_control() && c != '\n' || ('\u{202a}'..='\u{202e}').contains(&c);
+            assert!(!error.to_string().contains(acts), "{settings:?}: {error}");
+        }
+    }
+    assert!(read > 1_000, "{read}");
+}

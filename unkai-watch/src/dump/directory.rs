@@ -210,7 +210,9 @@ const LONG_AGO: Duration = Duration::from_secs(60);
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{MetadataExt, symlink};
+
+    use rustix::fs::{FileType, mknodat};
 
     use super::*;
 
@@ -228,6 +230,104 @@ mod tests {
         }
         assert_eq!(fs::read(&victim).expect("it is there"), b"precious");
         assert!(!nowhere.exists());
+    }
+
+    #[test]
+    fn a_pipe_a_hard_link_or_a_file_in_the_place_of_the_file_is_an_error() {
+        let folder = tempfile::tempdir().expect("there is room");
+        let victim = folder.path().join("victim");
+        fs::write(&victim, "precious").expect("there is room");
+        let mut directory = Directory::open(folder.path()).expect("it is a directory");
+        for kind in 0..3 {
+            let name = FileName::new(Kind::Dump, "test", "json").temporary();
+            let path = folder.path().join(name.as_str());
+            match kind {
+                0 => fs::hard_link(&victim, &path).expect("it is new"),
+                1 => fs::write(&path, "theirs").expect("it is new"),
+                _ => mknodat(CWD, &path, FileType::Fifo, Mode::from_raw_mode(0o666), 0)
+                    .expect("it is new"),
+            }
+            let error = directory.create(&name).expect_err("it is taken");
+            assert!(matches!(error, DumpError::Create { .. }), "{error:?}");
+            assert!(
+                fs::symlink_metadata(&path).is_ok(),
+                "it is not ours to remove"
+            );
+        }
+        assert_eq!(fs::read(&victim).expect("it is there"), b"precious");
+    }
+
+    #[test]
+    fn what_is_planted_at_the_name_is_replaced_and_not_followed() {
+        let folder = tempfile::tempdir().expect("there is room");
+        let victim = folder.path().join("victim");
+        fs::write(&victim, "precious").expect("there is room");
+        let mut directory = Directory::open(folder.path()).expect("it is a directory");
+        for kind in 0..3 {
+            let name = FileName::new(Kind::Dump, "test", "json");
+            let path = folder.path().join(name.as_str());
+            drop(directory.create(&name.temporary()).expect("it is free"));
+            match kind {
+                0 => symlink(&victim, &path).expect("it is new"),
+                1 => fs::hard_link(&victim, &path).expect("it is new"),
+                _ => mknodat(CWD, &path, FileType::Fifo, Mode::from_raw_mode(0o666), 0)
+                    .expect("it is new"),
+            }
+            directory
+                .rename(&name.temporary(), &name)
+                .expect("a name is replaced");
+            let there = fs::symlink_metadata(&path).expect("it is there");
+            assert!(there.is_file() && there.len() == 0, "{kind}");
+            assert_eq!(there.mode() & 0o777, 0o600, "{kind}");
+        }
+        assert_eq!(fs::read(&victim).expect("it is there"), b"precious");
+    }
+
+    #[test]
+    fn a_directory_that_was_replaced_by_a_link_is_not_left() {
+        let folder = tempfile::tempdir().expect("there is room");
+        let [ours, theirs, moved] =
+            ["ours", "theirs", "moved"].map(|name| folder.path().join(name));
+        fs::create_dir(&ours).expect("there is room");
+        fs::create_dir(&theirs).expect("there is room");
+        let mut directory = Directory::open(&ours).expect("it is a directory");
+        fs::rename(&ours, &moved).expect("it is ours");
+        symlink(&theirs, &ours).expect("it is free");
+        let name = FileName::new(Kind::Dump, "test", "json").temporary();
+        drop(directory.create(&name).expect("there is room"));
+        assert!(moved.join(name.as_str()).is_file());
+        assert_eq!(fs::read_dir(&theirs).expect("it is there").count(), 0);
+    }
+
+    /// Whoever opens a pipe waits for its other end.
+    #[test]
+    fn a_pipe_under_a_name_of_ours_stops_nobody() {
+        let folder = tempfile::tempdir().expect("there is room");
+        let pipe = folder
+            .path()
+            .join(".unkai-dump-20200101T000000.000Z-1-x.json.tmp");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::from_raw_mode(0o666), 0).expect("it is new");
+        let mut directory = Directory::open(folder.path()).expect("it is a directory");
+        directory.remove_abandoned();
+        assert!(fs::symlink_metadata(&pipe).is_ok());
+    }
+
+    /// They were counted as dumps, could not be removed, and stood in for the oldest.
+    #[test]
+    fn names_that_only_look_like_ours_stop_no_pruning() {
+        let folder = tempfile::tempdir().expect("there is room");
+        for number in 0..20 {
+            let planted = format!("unkai-dump-00000000T000000.000Z-1-é{number}");
+            fs::write(folder.path().join(planted), "theirs").expect("there is room");
+        }
+        let mut directory = Directory::open(folder.path()).expect("it is a directory");
+        for _ in 0..5 {
+            let name = FileName::new(Kind::Dump, "test", "json");
+            drop(directory.create(&name).expect("it is free"));
+            directory.prune(&name, 1).expect("they are ours");
+            let left = fs::read_dir(folder.path()).expect("it is there").count();
+            assert_eq!(left, 20 + 1);
+        }
     }
 
     #[test]

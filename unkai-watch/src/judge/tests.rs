@@ -1,4 +1,5 @@
 use super::*;
+use crate::random;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -185,13 +186,7 @@ fn rules_agree_with_a_naive_model() {
         .and_then(|seed| seed.parse().ok())
         .unwrap_or(0x5eed_u64);
     println!("UNKAI_SEED={seed}");
-    let mut random = seed | 1;
-    let mut below = |limit: u64| {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        random % limit
-    };
+    let mut below = random::below(seed);
     let mut firings = 0;
     for round in 0..20_000 {
         let threshold = 10.0 + below(10) as f64;
@@ -237,4 +232,36 @@ fn rules_agree_with_a_naive_model() {
         firings += counts.0.len();
     }
     assert!(firings > 20_000, "the model was put to the test: {firings}");
+}
+
+/// A clock that jumps makes a rule fire late or early; it never makes it fire more often than it may, or twice without a clear
+/// reading in between, and nothing overflows.
+#[test]
+fn a_clock_that_jumps_breaks_no_rule() {
+    let mut below = random::below(0xc10c);
+    let mut firings = 0;
+    for _ in 0..2000 {
+        let mut law = law(Direction::Rising, 10.0, 5.0);
+        law.cool_down = [Duration::ZERO, SECOND, Duration::MAX][below(3) as usize];
+        law.at_most = 1 + below(20);
+        let mut state = law.start();
+        let mut armed = true;
+        for _ in 0..100 {
+            let now = match below(6) {
+                0 => Duration::ZERO,
+                1 => Duration::MAX,
+                2 => Duration::from_nanos(u64::MAX),
+                _ => Duration::from_millis(below(10_000)),
+            };
+            let reading = below(20) as f64;
+            let fires = law.judge(&mut state, reading, now) == Verdict::Fires;
+            assert!(!fires || armed && reading >= 10.0);
+            armed = (armed && !fires) || reading <= 5.0;
+            assert!(law.due(&state).is_none_or(|due| due >= law.cool_down));
+            law.watches_a_rise(&state, now);
+        }
+        assert!(state.fired <= law.at_most);
+        firings += state.fired;
+    }
+    assert!(firings > 5000, "{firings}");
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::random;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -92,4 +93,39 @@ fn a_rate_agrees_with_the_definition() {
         let least = (allocated - later) as f64 / (length * 66 / 64).as_secs_f64() * 0.99;
         assert!((least..=most).contains(&rate), "{least} {rate} {most}");
     }
+}
+
+/// A clock that jumps shortens or lengthens a window; what it says are readings that there were, and a rate that is a number.
+#[test]
+fn a_clock_that_jumps_makes_no_reading_up() {
+    let mut below = random::below(0xc10c);
+    let mut rates = 0;
+    for length in [
+        Duration::from_nanos(1),
+        Duration::from_millis(1),
+        Duration::from_secs(60),
+        Duration::MAX,
+    ] {
+        for _ in 0..200 {
+            let mut window = Window::new(length);
+            let mut added = Vec::new();
+            for value in 0..300 {
+                let now = match below(12) {
+                    0 => Duration::ZERO,
+                    1 => Duration::MAX,
+                    2 => Duration::from_nanos(u64::MAX),
+                    _ => Duration::from_millis(below(200_000)),
+                };
+                added.push(value);
+                window.add(now, value);
+                assert!(window.lowest(now).is_none_or(|low| added.contains(&low)));
+                if let Some(rate) = window.rate(now, value) {
+                    assert!(rate.is_finite() && rate >= 0.0, "{rate}");
+                    rates += 1;
+                }
+                assert!(window.used <= ENTRIES);
+            }
+        }
+    }
+    assert!(rates > 1000, "{rates}");
 }

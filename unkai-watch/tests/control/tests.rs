@@ -1,13 +1,17 @@
 //! What a program under control does, and what it does not.
 
+use std::ffi::CString;
 use std::fs;
 use std::io;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
 
 use unkai_watch::Format;
 
-use crate::program::LEAK_BYTES;
+use crate::program::{ARGUMENT, LEAK_BYTES};
 use crate::run::{Ended, Running, files, names_the_leak, program, to_its_end, wait_for_files};
 
 pub(super) const ALL: &[(&str, fn())] = &[
@@ -63,6 +67,10 @@ pub(super) const ALL: &[(&str, fn())] = &[
         the_programs_own_handler_is_still_called,
     ),
     ("a_rule_fires", a_rule_fires),
+    (
+        "a_program_with_more_rights_than_its_caller_obeys_no_variable",
+        a_program_with_more_rights_than_its_caller_obeys_no_variable,
+    ),
     (
         "malformed_values_are_told_and_harm_nothing",
         malformed_values_are_told_and_harm_nothing,
@@ -198,22 +206,62 @@ fn a_forked_child_that_asks_has_a_watcher_of_its_own() {
 }
 
 fn a_report_replaces_a_link_and_is_for_its_owner() {
-    let directory = tempfile::tempdir().unwrap();
-    let (path, victim) = (
-        directory.path().join("at-exit.json"),
-        directory.path().join("victim"),
-    );
-    fs::write(&victim, "precious").unwrap();
-    symlink(&victim, &path).unwrap();
-    let ended = to_its_end(
-        "return",
-        &[("UNKAI_REPORT_AT_EXIT", path.to_str().unwrap())],
-    );
-    ended.is_unharmed();
-    assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
-    let written = fs::symlink_metadata(&path).unwrap();
-    assert!(written.is_file());
-    assert_eq!(written.mode() & 0o777, 0o600);
+    for planted in [
+        "nothing",
+        "link",
+        "dangling link",
+        "hard link",
+        "pipe",
+        "open file",
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let [path, victim, nowhere] =
+            ["at-exit.json", "victim", "nowhere"].map(|name| directory.path().join(name));
+        fs::write(&victim, "precious").unwrap();
+        match planted {
+            "link" => symlink(&victim, &path).unwrap(),
+            "dangling link" => symlink(&nowhere, &path).unwrap(),
+            "hard link" => fs::hard_link(&victim, &path).unwrap(),
+            "pipe" => {
+                let name = CString::new(path.as_os_str().as_bytes()).unwrap();
+                // SAFETY: the name ends with a zero.
+                assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o666) }, 0);
+            }
+            "open file" => {
+                fs::write(&path, "bait").unwrap();
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+            }
+            _ => {}
+        }
+        let mut program = program(
+            "return",
+            &[("UNKAI_REPORT_AT_EXIT", path.to_str().unwrap())],
+        );
+        // SAFETY: what runs between fork and exec is one system call without memory.
+        unsafe { program.pre_exec(hide_nothing) };
+        let ended = Ended(program.output().unwrap());
+        ended.is_unharmed();
+        assert_eq!(
+            fs::read_to_string(&victim).unwrap(),
+            "precious",
+            "{planted}"
+        );
+        assert!(!nowhere.exists());
+        let written = fs::symlink_metadata(&path).unwrap();
+        assert!(written.is_file(), "{planted}");
+        assert_eq!(
+            (written.mode() & 0o777, written.nlink()),
+            (0o600, 1),
+            "{planted}"
+        );
+        assert!(names_the_leak(&path), "{planted}");
+    }
+}
+
+fn hide_nothing() -> io::Result<()> {
+    // SAFETY: a system call without pointers.
+    unsafe { libc::umask(0) };
+    Ok(())
 }
 
 fn a_report_that_cannot_be_written_is_one_line() {
@@ -334,6 +382,51 @@ fn a_rule_fires() {
     running.end();
 }
 
+/// As root alone: nobody else can make a program for everybody that runs as somebody else.
+fn a_program_with_more_rights_than_its_caller_obeys_no_variable() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("at-exit.json");
+    let copy = folder.path().join("program");
+    let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode));
+    fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+    mode(folder.path(), 0o777).unwrap();
+    let reports = format!("{},json", folder.path().display());
+    let started_by_nobody = || {
+        let mut command = Command::new(&copy);
+        command.args([ARGUMENT, "return"]);
+        command.envs([
+            ("UNKAI_REPORT_AT_EXIT", path.to_str().unwrap()),
+            ("UNKAI_INTERVAL", "off"),
+            ("UNKAI_REPORTS", &*reports),
+            ("UNKAI_RULES", "low: live > 1MiB -> report"),
+            // Not even a mistake in them is looked at.
+            ("UNKAI_NONSENSE", "1"),
+        ]);
+        command.uid(NOBODY).gid(NOBODY);
+        command
+    };
+    mode(&copy, 0o4755).unwrap();
+    let Ok(output) = started_by_nobody().output() else {
+        return println!("skipped: only root can try what set-user-ID programs do");
+    };
+    let ended = Ended(output);
+    ended.is_unharmed();
+    assert_eq!(ended.said(), "");
+    assert_eq!(ended.printed("sampling"), "Bytes { interval: 65536 }");
+    assert_eq!(ended.printed("watching"), "false");
+    let names: Vec<_> = files(folder.path());
+    assert_eq!(names, std::slice::from_ref(&copy));
+
+    // The same program, for the same caller, without more rights.
+    mode(&copy, 0o755).unwrap();
+    let mut command = started_by_nobody();
+    command.env_remove("UNKAI_NONSENSE");
+    let ended = Ended(command.output().unwrap());
+    ended.is_unharmed();
+    assert_eq!(ended.printed("sampling"), "Off");
+    assert!(path.is_file());
+}
+
 fn malformed_values_are_told_and_harm_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("at-exit.json");
@@ -384,3 +477,5 @@ fn what_the_system_refuses_leaves_nothing_applied() {
 fn sampled(ended: &Ended) -> usize {
     ended.printed("sampled").parse().unwrap()
 }
+
+const NOBODY: u32 = 65_534;
