@@ -73,13 +73,17 @@
 //! There is no authentication and no encryption. Who can reach these paths reads names of functions and files, call stacks
 //! and sizes: what the program is made of and how busy it is, never its data. And can make it work, within the bounds
 //! above. So [`Server`] listens on this machine only unless told otherwise, and then answers only to the names of this
-//! machine, so that a web page cannot come by the answers by giving itself the address 127.0.0.1. Where [`Endpoint`] is
+//! machine, so that a web page cannot come by the answers by giving itself the address 127.0.0.1; and it answers no request
+//! that a browser says is made by a page of another origin. Where [`Endpoint`] is
 //! mounted in a server that others can reach, put it behind that server's own access control: it looks at paths and parameters
 //! only.
 
 #![forbid(unsafe_code)]
 
 mod endpoint;
+#[cfg(unkai_internals)]
+#[doc(hidden)]
+pub mod internals;
 mod server;
 
 pub use endpoint::{Answer, Endpoint, ServiceAnswer};

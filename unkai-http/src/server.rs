@@ -16,8 +16,10 @@ use futures_channel::oneshot;
 use crate::endpoint::Endpoint;
 use connections::{Accepting, Connections};
 pub use error::ServeError;
+#[cfg(unkai_internals)]
+pub(crate) use from_env::asked_for;
 pub use from_env::from_env;
-use host::Hosts;
+pub(crate) use host::Hosts;
 pub use serving::{Counts, Serving};
 
 /// Serves an [`Endpoint`] on a thread of its own: [paths, costs and security](crate).

@@ -17,6 +17,8 @@ fn main() {
     not_set_or_empty_nothing_is_served();
     an_address_is_served();
     what_makes_no_sense_is_said_and_the_program_goes_on();
+    #[cfg(target_os = "linux")]
+    a_program_with_more_rights_than_its_caller_serves_nothing();
     println!("UNKAI_HTTP says where to serve");
 }
 
@@ -71,6 +73,35 @@ fn what_makes_no_sense_is_said_and_the_program_goes_on() {
     );
     for said in [remote, nonsense] {
         assert!(said.ends_with("\nthe program goes on\n"), "{said}");
+    }
+}
+
+/// As root alone: nobody else can make a program for everybody that runs as somebody else.
+#[cfg(target_os = "linux")]
+fn a_program_with_more_rights_than_its_caller_serves_nothing() {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+
+    const NOBODY: u32 = 65_534;
+    let folder = tempfile::tempdir().expect("there is room");
+    let copy = folder.path().join("program");
+    let mode = |path, mode| fs::set_permissions(path, Permissions::from_mode(mode));
+    let this = std::env::current_exe().expect("the system says");
+    fs::copy(this, &copy).expect("there is room");
+    mode(folder.path(), 0o755).expect("it is ours");
+    for (bits, expected) in [
+        (0o4755, "nothing is served\n"),
+        (0o755, "served: HTTP/1.1 200 OK\n"),
+    ] {
+        mode(&copy, bits).expect("it is ours");
+        let mut program = Command::new(&copy);
+        program.arg(CHILD).env("UNKAI_HTTP", "0");
+        let Ok(output) = program.uid(NOBODY).gid(NOBODY).output() else {
+            return println!("skipped: only root can try what set-user-ID programs do");
+        };
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.starts_with(expected), "{bits:o}: {said}");
     }
 }
 

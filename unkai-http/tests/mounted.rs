@@ -102,7 +102,8 @@ fn an_executor_of_one_thread_goes_on_while_a_document_is_made() {
             }
         };
         assert_eq!(response.status(), 200);
-        assert!(ticks >= 20, "it was blocked: {ticks}");
+        // A second has a hundred, but on a busy machine far fewer. Blocked, it would have none.
+        assert!(ticks >= 5, "it was blocked: {ticks}");
     });
 }
 

@@ -29,6 +29,10 @@ fn the_server_and_its_bounds() {
     stopping_ends_the_thread_and_frees_the_port();
     dropping_the_handle_does_not_stop_it();
     only_names_of_this_machine_are_answered();
+    the_other_loopback_is_as_local();
+    a_web_page_of_another_origin_gets_nothing_and_makes_nothing_work();
+    one_connection_has_one_answer_however_its_request_is_framed();
+    nothing_that_is_asked_comes_back_as_it_was();
     what_is_no_request_does_no_harm();
     a_head_that_does_not_come_in_time_is_not_waited_for();
     a_client_that_takes_no_answer_makes_room_for_another();
@@ -126,6 +130,148 @@ fn only_names_of_this_machine_are_answered() {
     let serving = started(local().allow_host("profiles.example"));
     assert_eq!(ask(&serving, "profiles.example").status, 200);
     assert_eq!(ask(&serving, "rebound.example").status, 403);
+    serving.stop();
+}
+
+fn the_other_loopback_is_as_local() {
+    let Ok(serving) = unkai_http::serve(([0, 0, 0, 0, 0, 0, 0, 1], 0)) else {
+        return println!("skipped: this machine has no IPv6");
+    };
+    let server = serving.local_addr();
+    for (host, status) in [
+        ("[::1]:6060", 200),
+        ("[0:0::1]", 200),
+        ("[::FFFF:127.0.0.1]", 200),
+        ("localhost.:6060", 200),
+        ("LOCALHOST", 200),
+        ("[::1].evil.example", 403),
+        ("[::1%25lo]", 403),
+        ("[::2]", 403),
+        ("::1", 403),
+        ("0.0.0.0", 403),
+        ("2130706433", 403),
+        ("127.1", 403),
+        ("evil.example.", 403),
+        ("localhost@evil.example", 403),
+        ("evil.example#localhost", 403),
+        ("", 403),
+    ] {
+        let head = format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        let answer = send(server, head.as_bytes()).expect("it answers");
+        assert_eq!(answer.status, status, "{host}");
+        assert_eq!(answer.body.len() < 1000, status != 200, "{host}");
+    }
+    for (target, status) in [
+        (format!("http://[::1]:{}/metrics", server.port()), 200),
+        ("http://localhost/metrics".to_owned(), 200),
+        ("http://evil.example/metrics".to_owned(), 403),
+        ("http://evil.example@localhost/metrics".to_owned(), 200),
+        ("http://localhost@evil.example/metrics".to_owned(), 403),
+    ] {
+        let head = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let answer = send(server, head.as_bytes()).expect("it answers");
+        assert_eq!(answer.status, status, "{target}");
+    }
+    serving.stop();
+}
+
+fn a_web_page_of_another_origin_gets_nothing_and_makes_nothing_work() {
+    let serving = started(local());
+    let ask = |head: &str| {
+        let head = format!("{head}\r\nHost: localhost\r\n\r\n");
+        send(serving.local_addr(), head.as_bytes()).expect("it answers")
+    };
+    // An image in a page: five minutes of one of four rooms, if it were answered.
+    let embedded = ask(
+        "GET /debug/pprof/heap?seconds=300 HTTP/1.1\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Dest: image",
+    );
+    assert_eq!(embedded.status, 403);
+    wait_until("nobody works on it", || {
+        threads_called("unkai-http-work") == 0
+    });
+    let followed =
+        "GET /debug/pprof/ HTTP/1.1\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Dest: document";
+    assert_eq!(ask(followed).status, 200);
+    // No answer says that another origin may read it, whoever asks in whatever way.
+    for method in [
+        "GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "TRACE", "PATCH", "BREW",
+    ] {
+        let answer = ask(&format!(
+            "{method} /metrics HTTP/1.1\r\nOrigin: http://evil.example\r\nAccess-Control-Request-Method: GET"
+        ));
+        let is_read = ["GET", "HEAD"].contains(&method);
+        assert_eq!(answer.status, if is_read { 200 } else { 405 }, "{method}");
+        assert_eq!(
+            answer.header("access-control-allow-origin"),
+            None,
+            "{method}"
+        );
+        let policy = answer.header("cross-origin-resource-policy");
+        assert_eq!(policy, Some("same-origin"), "{method}");
+        assert!(!answer.text().contains("evil.example"), "{method}");
+    }
+    let tunnel = send(
+        serving.local_addr(),
+        b"CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    );
+    let status = tunnel.expect("it answers").status;
+    assert!(!(200..300).contains(&status), "{status}");
+    serving.stop();
+}
+
+/// What a proxy in front might take for two requests, or one for another.
+fn one_connection_has_one_answer_however_its_request_is_framed() {
+    let serving = started(local());
+    let second = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    for first in [
+        "GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(),
+        "GET /nothing HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n".to_owned(),
+        "POST /nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".to_owned(),
+        "POST /nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nContent-Length: 44\r\n\r\n".to_owned(),
+        "POST /nothing HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: x, chunked, x\r\n\r\n".to_owned(),
+        "GET /nothing HTTP/1.1\r\nHost : localhost\r\n\r\n".to_owned(),
+        "GET /nothing HTTP/1.1\r\nHost: localhost\r\n Folded: x\r\n\r\n".to_owned(),
+        "GET /nothing HTTP/1.1\nHost: localhost\n\n".to_owned(),
+        "GET /nothing HTTP/1.1\r\nHost: localhost\r\nX: a\rb\r\n\r\n".to_owned(),
+        "GET /nothing\u{0} HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(),
+        "GET /nothing HTTP/1.1\r\nHost: localhost\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n".to_owned(),
+    ] {
+        let mut client = connect(serving.local_addr()).expect("it accepts");
+        let _sent = client.write_all(format!("{first}{second}{second}").as_bytes());
+        let mut all = Vec::new();
+        let _end = client.read_to_end(&mut all);
+        let all = String::from_utf8_lossy(&all);
+        assert!(all.matches("HTTP/1.1 ").count() <= 1, "{first:?}: {all}");
+        assert!(!all.contains("unkai_live_bytes"), "{first:?}: {all}");
+        assert!(!all.contains("HTTP/1.1 101"), "{first:?}: {all}");
+    }
+    serving.stop();
+}
+
+fn nothing_that_is_asked_comes_back_as_it_was() {
+    let serving = started(local());
+    let evil = "%3Cscript%3Ealert(1)%3C/script%3E%0d%0aX-Evil:%201%1b%5b31m%e2%80%ae";
+    for target in [
+        format!("/{evil}"),
+        format!("/debug/pprof/{evil}"),
+        format!("/debug/pprof/heap?seconds={evil}"),
+        format!("/debug/pprof/heap?debug={evil}"),
+        format!("/debug/unkai/?names={evil}"),
+        format!("/debug/unkai/heap.json?seconds={evil}&{evil}={evil}"),
+    ] {
+        let answer = get(serving.local_addr(), &target);
+        assert!([400, 404].contains(&answer.status), "{target}");
+        let media_type = answer.header("content-type");
+        assert_eq!(media_type, Some("text/plain; charset=utf-8"), "{target}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        assert_eq!(answer.header("x-evil"), None, "{target}");
+        let text = answer.text();
+        let acts = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+        assert!(!text.contains(acts), "{text:?}");
+        assert!(!text.contains("\nX-Evil"), "{text:?}");
+    }
+    let moved = get(serving.local_addr(), "/debug/pprof?next=//evil.example");
+    assert_eq!(moved.header("location"), Some("pprof/"));
     serving.stop();
 }
 

@@ -88,13 +88,14 @@ fn make(settings: &Settings, asked: &Asked, gone: &Receiver<Infallible>) -> Opti
     Some(answer)
 }
 
-/// The snapshot that is asked for. It takes as long as its window does, unless the client goes.
+/// The snapshot that is asked for. It takes as long as its window does, unless the client goes; the window is no shorter than
+/// was asked.
 fn taken(settings: &Settings, asked: &Asked, gone: &Receiver<Infallible>) -> Option<Snapshot> {
     let Some(window) = asked.window else {
         return Some(document::snapshot());
     };
-    let start = Instant::now();
     let earlier = document::snapshot();
+    let start = Instant::now();
     if asked.names == Names::All {
         // Most names will be needed, and now there is time to look them up.
         settings.names.learn(&earlier);
@@ -158,6 +159,33 @@ const MOST_UNSENT: usize = 128 << 20;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_many_that_ask_at_once_no_more_are_in_than_may_be() {
+        const MOST: usize = 3;
+        let (all, inside) = (Arc::default(), AtomicUsize::new(0));
+        let refused: usize = thread::scope(|scope| {
+            let asking = || {
+                let ask = |_: &usize| {
+                    let Some(place) = Held::within(&all, 1, MOST) else {
+                        return true;
+                    };
+                    let before = inside.fetch_add(1, Ordering::SeqCst);
+                    assert!(before < MOST, "{before} were in");
+                    thread::yield_now();
+                    inside.fetch_sub(1, Ordering::SeqCst);
+                    drop(place);
+                    false
+                };
+                (0..20_000).filter(ask).count()
+            };
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(asking)).collect();
+            let refused = threads.into_iter().map(|thread| thread.join().unwrap());
+            refused.sum()
+        });
+        assert!(refused > 0, "eight threads were never four at once");
+        assert_eq!(all.load(Ordering::SeqCst), 0);
+    }
 
     #[test]
     fn a_place_is_free_again_when_its_holder_goes() {

@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{self, AbortHandle};
 use tokio::time;
 
-use super::host::Hosts;
+use super::host::{self, Hosts};
 use super::serving::Counts;
 use crate::endpoint::Endpoint;
 
@@ -93,9 +93,12 @@ impl Accepting {
         let most = Duration::from_secs(endpoint.longest_work_seconds()).saturating_add(BESIDES);
         let service = service_fn(move |request: Request<Incoming>| {
             phase.set(Phase::WORKING);
-            let answer = match hosts.allow(&request) {
-                true => Ok(endpoint.respond(&request)),
-                false => Err(wrong_host()),
+            let answer = if !hosts.allow(&request) {
+                Err(refused(WRONG_HOST))
+            } else if host::is_of_a_foreign_page(&request) {
+                Err(refused(FOREIGN_PAGE))
+            } else {
+                Ok(endpoint.respond(&request))
             };
             let phase = Arc::clone(&phase);
             async move {
@@ -239,9 +242,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-fn wrong_host() -> Response<Full<Bytes>> {
-    let why = "This server answers only to names of its own machine, such as localhost: \
-               otherwise a web page could read it. Server::allow_host allows another.\n";
+fn refused(why: &'static str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(why));
     *response.status_mut() = StatusCode::FORBIDDEN;
     let headers = response.headers_mut();
@@ -255,6 +256,9 @@ fn wrong_host() -> Response<Full<Bytes>> {
     response
 }
 
+const WRONG_HOST: &str = "This server answers only to names of its own machine, such as localhost: \
+    otherwise a web page could read it. Server::allow_host allows another.\n";
+const FOREIGN_PAGE: &str = "This server answers no request that a web page of another origin makes. Open the address itself.\n";
 /// After a failure that may last.
 const PAUSE: Duration = Duration::from_millis(100);
 /// A client that means well has sent its request by then.

@@ -2,6 +2,8 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use unkai_core::environment;
+
 use super::{ServeError, Server, Serving};
 
 /// Serves [`Endpoint::new`](crate::Endpoint::new) where the environment variable `UNKAI_HTTP` says; `None` if it is not
@@ -11,6 +13,9 @@ use super::{ServeError, Server, Serving};
 /// |---|---|
 /// | `on`, `6060`, `127.0.0.1:6060`, `localhost:6060`, `[::1]:6060` | this port of this machine |
 /// | `0.0.0.0:6060,remote` | all addresses, for other machines too: nobody is asked who they are |
+///
+/// Where the environment is not [trusted](environment::is_trusted), as in a program that is set-user-ID, it is taken for not
+/// set.
 ///
 /// # Errors
 /// [`ServeError::Variable`] if it says nothing of the kind; [`ServeError::Remote`] if other machines reach the address and
@@ -22,18 +27,25 @@ use super::{ServeError, Server, Serving};
 /// # Ok::<(), unkai_http::ServeError>(())
 /// ```
 pub fn from_env() -> Result<Option<Serving>, ServeError> {
-    let text = std::env::var_os("UNKAI_HTTP").unwrap_or_default();
-    let text = text.to_string_lossy();
-    if text.trim().is_empty() {
+    let is_trusted = environment::is_trusted();
+    let text = std::env::var_os("UNKAI_HTTP").filter(|_| is_trusted);
+    let text = text.unwrap_or_default();
+    let Some((address, is_remote)) = asked_for(&text.to_string_lossy())? else {
         return Ok(None);
-    }
-    let Some((address, is_remote)) = read(&text) else {
-        return Err(ServeError::Variable {
-            value: text.chars().take(LONGEST_SHOWN).collect(),
-        });
     };
     let server = Server::new().address(address).allow_remote(is_remote);
     server.start().map(Some)
+}
+
+/// The address, and whether others may come; `None` if nothing is asked for.
+pub(crate) fn asked_for(text: &str) -> Result<Option<(SocketAddr, bool)>, ServeError> {
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    let cannot_be_read = || ServeError::Variable {
+        value: text.chars().take(LONGEST_SHOWN).collect(),
+    };
+    read(text).ok_or_else(cannot_be_read).map(Some)
 }
 
 /// The address, and whether others may come.

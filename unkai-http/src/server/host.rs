@@ -7,7 +7,7 @@ use http::Request;
 use http::header::HOST;
 
 #[derive(Debug)]
-pub(super) struct Hosts {
+pub(crate) struct Hosts {
     all: bool,
     more: Vec<String>,
 }
@@ -21,7 +21,7 @@ impl Hosts {
     }
 
     /// Those of this machine, and `more`.
-    pub(super) fn local(more: Vec<String>) -> Self {
+    pub(crate) fn local(more: Vec<String>) -> Self {
         Self {
             all: more.iter().any(|host| host == "*"),
             more,
@@ -29,10 +29,11 @@ impl Hosts {
     }
 
     /// Whether `request` is for one of them. One without a host comes from no browser.
-    pub(super) fn allow<B>(&self, request: &Request<B>) -> bool {
+    pub(crate) fn allow<B>(&self, request: &Request<B>) -> bool {
         let in_target = request.uri().host().map(str::as_bytes);
-        let in_header = request.headers().get(HOST).map(|host| host.as_bytes());
-        let mut hosts = in_target.into_iter().chain(in_header);
+        let in_headers = request.headers().get_all(HOST).into_iter();
+        let in_headers = in_headers.map(|host| host.as_bytes());
+        let mut hosts = in_target.into_iter().chain(in_headers);
         self.all || hosts.all(|host| self.allows(host))
     }
 
@@ -47,6 +48,16 @@ impl Hosts {
             || ends.is_some_and(|last| last.eq_ignore_ascii_case("localhost"))
             || self.more.iter().any(|more| is(more))
     }
+}
+
+/// Whether a web page of another origin sends `request` by itself, as for an image, a script or a frame. It could not read
+/// the answer, but have the program work for nothing. Browsers say so; a link that somebody follows is none of these.
+pub(super) fn is_of_a_foreign_page<B>(request: &Request<B>) -> bool {
+    let says = |name: &str, values: &[&str]| {
+        let value = request.headers().get(name);
+        value.is_some_and(|value| values.iter().any(|known| value == known))
+    };
+    says("sec-fetch-site", &["cross-site", "same-site"]) && !says("sec-fetch-dest", &["document"])
 }
 
 fn without_port(host: &str) -> &str {
@@ -120,6 +131,40 @@ mod tests {
         assert!(!request("/", Some("evil.example")));
         assert!(!request("http://evil.example/", Some("localhost")));
         assert!(!request("http://localhost/", Some("evil.example")));
+    }
+
+    #[test]
+    fn of_several_hosts_each_must_be_allowed() {
+        let hosts = Hosts::local(Vec::new());
+        for (first, second, is_allowed) in [
+            ("localhost", "127.0.0.1", true),
+            ("localhost", "evil.example", false),
+            ("evil.example", "localhost", false),
+        ] {
+            let request = Request::get("/").header(HOST, first).header(HOST, second);
+            let request = request.body(()).expect("it is well-formed");
+            assert_eq!(hosts.allow(&request), is_allowed, "{first} {second}");
+        }
+    }
+
+    #[test]
+    fn pages_of_other_origins_are_known_by_what_the_browser_says() {
+        for (site, dest, is_foreign) in [
+            ("cross-site", "image", true),
+            ("cross-site", "iframe", true),
+            ("cross-site", "empty", true),
+            ("same-site", "script", true),
+            ("cross-site", "document", false),
+            ("same-origin", "empty", false),
+            ("none", "document", false),
+        ] {
+            let request = Request::get("/").header("sec-fetch-site", site);
+            let request = request.header("sec-fetch-dest", dest).body(());
+            let request = request.expect("it is well-formed");
+            assert_eq!(is_of_a_foreign_page(&request), is_foreign, "{site} {dest}");
+        }
+        let tool = Request::get("/").body(()).expect("it is well-formed");
+        assert!(!is_of_a_foreign_page(&tool));
     }
 
     #[test]
