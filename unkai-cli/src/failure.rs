@@ -1,8 +1,15 @@
 //! Why the tool stops, and with which exit code.
 
+use std::env;
 use std::error::Error;
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
+
+use clap::Parser;
+use unkai_report::printable;
+
+use crate::arguments::Arguments;
 
 /// Why a command did not do what it was asked for.
 #[derive(Debug)]
@@ -31,10 +38,32 @@ impl Failure {
             Self::Failed(message) => (message.clone(), 1),
             Self::EnoughRead => return ExitCode::SUCCESS,
         };
-        // There is nobody left to tell if this fails.
-        let _ = writeln!(io::stderr(), "error: {message}");
+        say(&format!("error: {message}"));
         ExitCode::from(code)
     }
+}
+
+/// Says what is wrong with the command line, or the help that was asked for.
+///
+/// clap quotes arguments as they are, and a pattern such as `*.json` makes arguments of whatever files are called. So it is told
+/// of the same line once more, made printable.
+pub(crate) fn tell_of_usage(error: &clap::Error) -> ExitCode {
+    let printable = |argument: OsString| printable(&argument.to_string_lossy()).into_owned();
+    match Arguments::try_parse_from(env::args_os().map(printable)) {
+        Err(error) => error.exit(),
+        // Not even what is no text is wrong in any other way.
+        Ok(_) => {
+            say(&error.kind().to_string());
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Says `message` on standard error. Whatever it quotes, it does nothing but break its lines.
+fn say(message: &str) {
+    let lines: Vec<_> = message.split('\n').map(printable).collect();
+    // There is nobody left to tell if this fails.
+    let _ = writeln!(io::stderr(), "{}", lines.join("\n"));
 }
 
 /// `error` and what caused it, in one line.

@@ -5,9 +5,9 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use unkai_report::Report;
 use unkai_report::json::{self, ReadError};
 use unkai_report::scopes::json::{self as scopes, ScopeRecord};
+use unkai_report::{Report, printable};
 
 use crate::failure::Failure;
 use crate::progress::Progress;
@@ -42,7 +42,7 @@ pub(crate) fn name(path: &Path) -> String {
         return "standard input".to_owned();
     }
     let name = path.display().to_string();
-    let is_plain = !name.is_empty() && !name.chars().any(char::is_control);
+    let is_plain = !name.is_empty() && printable(&name) == name;
     if is_plain { name } else { format!("{name:?}") }
 }
 

@@ -7,6 +7,8 @@
 //!
 //! Each subcommand is a file of [`commands`]; each output format is an entry of [`format::FORMATS`].
 
+#![forbid(unsafe_code)]
+
 mod arguments;
 mod commands;
 mod failure;
@@ -24,7 +26,10 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    let arguments = arguments::Arguments::parse();
+    let arguments = match arguments::Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return failure::tell_of_usage(&error),
+    };
     match arguments.command.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.tell(),

@@ -70,6 +70,8 @@ fn put_in_file(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
+    refuse_planted(path)?;
+    let named = path;
     // Where a link leads to is replaced, not the link.
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let existing = fs::metadata(path).ok();
@@ -78,26 +80,57 @@ fn put_in_file(
     }
     if existing.as_ref().is_some_and(|file| !file.is_file()) {
         // A device or a pipe must not be replaced by a file.
-        let device: File = OpenOptions::new().write(true).open(path)?;
+        let device: File = OpenOptions::new().write(true).open(named)?;
         return buffered(device, write).map(drop);
     }
     if existing.is_some() {
-        // A file that must not be written must not be replaced either, though the folder would let us.
-        OpenOptions::new().write(true).open(path)?;
+        // A file that must not be written must not be replaced either, though the folder would let us. By the name that was
+        // given, so that the system sees each link on the way.
+        OpenOptions::new().write(true).open(named)?;
     }
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
     let beside = tempfile::Builder::new()
         .prefix(".unkai-")
-        .tempfile_in(folder)?;
+        .tempfile_in(folder_of(path))?;
     let beside: NamedTempFile = buffered(beside, write)?;
     if let Some(existing) = existing {
         beside.as_file().set_permissions(existing.permissions())?;
     }
     beside.persist(path)?;
     Ok(())
+}
+
+/// Refuses to write through what somebody else may have put there for us to find: where everybody may create files, as in
+/// `/tmp`, only what is our own or the folder owner's is replaced or followed. Systems have this rule for `open` (Linux calls
+/// it `protected_symlinks`, `protected_fifos` and `protected_regular`), if they are set so, and none for a file that is
+/// renamed into its place.
+#[cfg(unix)]
+fn refuse_planted(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+
+    const STICKY_AND_FOR_EVERYBODY: u32 = 0o1002;
+    let Ok(there) = fs::symlink_metadata(path) else {
+        return Ok(());
+    };
+    let folder = fs::metadata(folder_of(path))?;
+    let is_shared = folder.mode() & STICKY_AND_FOR_EVERYBODY == STICKY_AND_FOR_EVERYBODY;
+    let us = rustix::process::geteuid().as_raw();
+    if is_shared && ![us, folder.uid()].contains(&there.uid()) {
+        let why = "it is somebody else's, in a folder for everybody";
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn refuse_planted(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
 }
 
 /// Gives `out` back when all is written.

@@ -55,3 +55,43 @@ fn percent(text: &str) -> Result<f64, String> {
         _ => Err("a number from 0 to 100 is expected".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_share_is_read_as_it_is_written() {
+        for thousandths in 0..=100_000 {
+            let share = f64::from(thousandths) / 1000.0;
+            for text in [
+                format!("{share}"),
+                format!("{share:.3}%"),
+                format!("{share} %"),
+            ] {
+                assert_eq!(percent(&text), Ok(share), "{text}");
+            }
+        }
+    }
+
+    /// All texts of up to four characters that numbers, and what looks like one, are made of.
+    #[test]
+    fn whatever_is_read_is_a_share() {
+        let alphabet = b"01.9-+eEinfNa %";
+        let longer = |text: &String| alphabet.map(|byte| format!("{text}{}", char::from(byte)));
+        let mut texts = vec![String::new()];
+        for _ in 0..4 {
+            texts = texts.iter().flat_map(longer).collect();
+            for text in &texts {
+                if let Ok(share) = percent(text) {
+                    assert!((0.0..=100.0).contains(&share), "{text}");
+                    let number = text.trim_end_matches(['%', ' ']);
+                    assert_eq!(number.parse(), Ok(share), "{text}");
+                }
+            }
+        }
+        for text in ["", "%", "NaN", "inf", "-1", "100.1", "1e3", "0x1", "١"] {
+            assert!(percent(text).is_err(), "{text}");
+        }
+    }
+}

@@ -4,6 +4,7 @@ mod commands;
 mod failures;
 mod files;
 mod help;
+mod hostile;
 mod large;
 #[cfg(target_os = "linux")]
 mod name;
