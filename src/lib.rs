@@ -8,6 +8,7 @@
     )),
     doc = include_str!("../README.md")
 )]
+#![forbid(unsafe_code)]
 
 #[cfg(feature = "global")]
 pub use unkai_core::{

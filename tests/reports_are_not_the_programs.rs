@@ -163,16 +163,23 @@ fn a_report_in_several_formats_leaves_no_trace_but_itself() {
             "{before:?} {after:?}"
         );
         let report = Report::new(HEAP.inner.snapshot());
+        let mut judged = 0;
         for site in &report.snapshot().sites {
             let names = report
                 .call_stack(site)
                 .iter()
                 .map(|frame| frame.name().into_owned())
                 .collect::<Vec<_>>();
+            // Tests ask reports for call stacks in there, and what such a call gives them is theirs.
+            if names.iter().any(|name| name.contains("sites_of")) {
+                continue;
+            }
+            judged += 1;
             let is_ours =
                 |name: &String| name.contains("unkai_report::") || name.contains("gimli::");
             assert!(!names.iter().any(is_ours), "{names:?}");
         }
+        assert!(judged > 0, "what is kept has a site");
         drop(kept);
     });
 }

@@ -151,10 +151,14 @@ fn stacks_lead_through_libraries_that_are_loaded_late() {
 
     let _one = one_at_a_time();
     let folder = Folder::new();
-    // Where the program keeps frame pointers, so does the library; else its frame would be missing.
-    let options: &[&str] = match std::env::var_os("UNKAI_TEST_FRAME_POINTERS") {
-        Some(_) => &["-fno-omit-frame-pointer"],
-        None => &["-fomit-frame-pointer"],
+    // Where the program keeps frame pointers, so does the library; else its frame would be missing. On aarch64 programs keep
+    // them by default, and distributions have return addresses signed.
+    let options: &[&str] = if cfg!(target_arch = "aarch64") {
+        &["-fno-omit-frame-pointer", "-mbranch-protection=pac-ret"]
+    } else if std::env::var_os("UNKAI_TEST_FRAME_POINTERS").is_some() {
+        &["-fno-omit-frame-pointer"]
+    } else {
+        &["-fomit-frame-pointer"]
     };
     let compile = |name, frame| folder.compile(name, frame, options);
     let (Some(small), Some(large)) = (compile("small", 16), compile("large", 4000)) else {

@@ -18,6 +18,10 @@ pub struct Checking {
     calls: AtomicU64,
     /// Every call with this number, and every multiple, is refused; 0 refuses none.
     refuse_every: AtomicU64,
+    /// The call with this number is refused; 0 refuses none.
+    refuse_call: AtomicU64,
+    /// One call in so many is refused, by chance; 0 refuses none.
+    refuse_by_chance: AtomicU64,
 }
 
 type Blocks = HashMap<usize, Given, BuildHasherDefault<DefaultHasher>, Private>;
@@ -54,6 +58,8 @@ impl Checking {
             blocks: [const { Mutex::new(None) }; SHARDS],
             calls: AtomicU64::new(0),
             refuse_every: AtomicU64::new(0),
+            refuse_call: AtomicU64::new(0),
+            refuse_by_chance: AtomicU64::new(0),
         }
     }
 
@@ -72,12 +78,32 @@ impl Checking {
         self.refuse_every.store(n, SeqCst);
     }
 
+    /// Requests so far.
+    pub fn calls(&self) -> u64 {
+        self.calls.load(SeqCst)
+    }
+
+    /// Refuses the n-th request from now on; 0 refuses none.
+    pub fn refuse_call(&self, n: u64) {
+        let call = if n == 0 { 0 } else { self.calls() + n };
+        self.refuse_call.store(call, SeqCst);
+    }
+
+    /// Refuses one request in `n` by chance, which the numbers of the requests decide; 0 refuses none.
+    pub fn refuse_by_chance(&self, n: u64) {
+        self.refuse_by_chance.store(n, SeqCst);
+    }
+
     /// Where the next block is to come from; `None` if it is refused.
     fn next(&self) -> Option<Origin> {
         let call = self.calls.fetch_add(1, SeqCst) + 1;
-        let every = self.refuse_every.load(SeqCst);
+        let is_one_in = |n: u64, number: u64| n != 0 && number.is_multiple_of(n);
+        let by_chance = call.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let is_refused = is_one_in(self.refuse_every.load(SeqCst), call)
+            || is_one_in(self.refuse_by_chance.load(SeqCst), by_chance)
+            || self.refuse_call.load(SeqCst) == call;
         let origins = [Origin::MiMalloc, Origin::Jemalloc, Origin::System];
-        (every == 0 || !call.is_multiple_of(every)).then_some(origins[call as usize % 3])
+        (!is_refused).then_some(origins[call as usize % 3])
     }
 
     fn with<R>(&self, block: *mut u8, action: impl FnOnce(&mut Blocks) -> R) -> R {

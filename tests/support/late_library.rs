@@ -25,7 +25,8 @@ impl Folder {
             "int call_back(int (*f)(void)) {{ volatile char room[{frame}]; room[0] = 1; return f() + room[0]; }}\n"
         );
         std::fs::write(&source, code).unwrap();
-        let compiled = Command::new("cc")
+        let compiler = std::env::var_os("UNKAI_TEST_CC").unwrap_or_else(|| "cc".into());
+        let compiled = Command::new(compiler)
             .args(["-O2", "-shared", "-fPIC", "-o"])
             .args([&library, &source])
             .args(options)

@@ -9,6 +9,7 @@
 pub mod checking;
 pub mod outer;
 pub mod random;
+pub mod refusals;
 
 /// Runs `check` until it holds, for ten seconds at most: for what other threads bring about by ending.
 pub fn eventually(what: &str, mut check: impl FnMut() -> bool) {
