@@ -6,6 +6,7 @@ ci/setup.sh
 # With what only the benches see of the core; in a folder of its own, so that nothing is built twice for it.
 export RUSTFLAGS="--cfg unkai_internals" CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/lint"
 cargo fmt --all --check
+ci/unsafe-inventory.sh
 cargo clippy --workspace --all-targets --quiet -- -D warnings
 for features in "" global allocator report global,allocator global,report allocator,report report,prometheus \
     report,pprof report,flamegraph report,offline global,watch global,watch,log http global,http,watch,log,flamegraph; do

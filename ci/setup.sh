@@ -17,10 +17,13 @@ for tool in "$@"; do
         go) package=golang-go ;;
         node) package=nodejs ;;
         dot) package=graphviz ;;
-        addr2line) package=binutils ;;
+        addr2line | objcopy) package=binutils ;;
+        aarch64-linux-gnu-gcc) package="gcc-aarch64-linux-gnu libc6-dev-arm64-cross" ;;
+        qemu-aarch64) package=qemu-user ;;
+        x86_64-w64-mingw32-dlltool) package=binutils-mingw-w64-x86-64 ;;
         *) package="$tool" ;;
     esac
-    command -v "$tool" >/dev/null || missing+=("$package")
+    command -v "$tool" >/dev/null || missing+=($package)
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
 
