@@ -3,7 +3,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ci/setup.sh
-. ci/reuse-jemalloc.sh
 export UNKAI_TEST_FRAME_POINTERS=1 RUSTFLAGS="-C force-frame-pointers=yes"
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/frame-pointers"
 cargo test -p unkai --test stacks_are_right --test nothing_reenters "$@"

@@ -3,8 +3,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ci/setup.sh
-# With what only the benches see of the core; in a folder of its own, so that nothing is built twice for it.
-export RUSTFLAGS="--cfg unkai_internals" CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/lint"
+# With what only the benches see of the core; in a folder of its own, so that nothing is built twice for it. The optimisation is
+# that of jemalloc, which ci/reliability.sh takes from here.
+export RUSTFLAGS="--cfg unkai_internals" CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/lint" CARGO_PROFILE_DEV_OPT_LEVEL=3
 cargo fmt --all --check
 ci/unsafe-inventory.sh
 cargo clippy --workspace --all-targets --quiet -- -D warnings
@@ -27,6 +28,7 @@ for features in "" log pprof flamegraph log,pprof,flamegraph; do
     cargo clippy --quiet -p unkai-watch --all-targets --features "$features" -- -D warnings
 done
 cargo clippy --quiet -p unkai --all-targets --features prometheus,pprof,flamegraph,offline,watch,http,log -- -D warnings
-RUSTFLAGS="" RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps
-RUSTFLAGS="" RUSTDOCFLAGS="-D warnings" cargo doc --quiet -p unkai-report -p unkai-watch -p unkai-http --no-deps --all-features
+export RUSTDOCFLAGS="-D warnings"
+cargo doc --quiet --workspace --no-deps
+cargo doc --quiet -p unkai-report -p unkai-watch -p unkai-http --no-deps --all-features
 echo "lint: clean"

@@ -16,7 +16,6 @@ if ! cargo +nightly --version >/dev/null 2>&1; then
     exit 0
 fi
 ci/setup.sh
-. ci/reuse-jemalloc.sh
 target="${CARGO_TARGET_DIR:-target}"
 CARGO_TARGET_DIR="$target/nightly" cargo +nightly test -p unkai-allocator --features nightly
 targets=--lib

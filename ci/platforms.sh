@@ -18,7 +18,7 @@ target="${CARGO_TARGET_DIR:-target}/platforms"
 mkdir -p "$target"
 target=$(cd "$target" && pwd)
 export CARGO_INCREMENTAL=0
-unset RUSTFLAGS CARGO_BUILD_TARGET
+unset RUSTFLAGS CARGO_BUILD_TARGET JEMALLOC_OVERRIDE
 
 told="$target/told"
 : >"$told"

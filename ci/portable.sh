@@ -5,7 +5,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ci/setup.sh
-. ci/reuse-jemalloc.sh
 target="${CARGO_TARGET_DIR:-target}"
 RUSTFLAGS="--cfg unkai_portable" CARGO_TARGET_DIR="$target/portable" \
     cargo test -p unkai -p unkai-core --features unkai-core/profiler \

@@ -50,6 +50,16 @@ skips() {
     grep -E '^(skipped|SKIPPED): |^[^ ].*: skipped, ' "$2" | grep -vE "$theirs"
 }
 
+# A large part of a build is jemalloc's C code: the first step makes it, and all others link that.
+reuse_jemalloc() {
+    local made
+    made=$(find "${CARGO_TARGET_DIR:-target}/lint/debug/build" -path '*/out/lib/libjemalloc_pic.a' -print -quit)
+    if [ -n "$made" ]; then
+        JEMALLOC_OVERRIDE=$(realpath "$made")
+        export JEMALLOC_OVERRIDE
+    fi
+}
+
 logs="${CARGO_TARGET_DIR:-target}/reliability"
 mkdir -p "$logs"
 table="$logs/table.txt"
@@ -81,6 +91,7 @@ for step in "${steps[@]}"; do
         sed "s/^/$label: /" "$log.skipped" >>"$skipped"
     fi
     rm "$log.skipped"
+    [ "$name" = lint ] && reuse_jemalloc
     printf '%-16s %8d %7s %-12s %s\n' "$label" "$((SECONDS - started))" "$tests" "$result" "$last" >>"$table"
 done
 echo

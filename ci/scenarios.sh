@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Every scenario program in four builds that differ from the one of ci/test.sh, over three allocators: as released, without
-# optimisation and with frame pointers, static with optimisation at link time, and as small as can be. Prints what was played,
-# and how long it took.
+# Every scenario program in four builds that differ from the one of ci/test.sh: as released, without optimisation and with frame
+# pointers, static with optimisation at link time, and as small as can be. Every block is a sample. The first over three
+# allocators, the others over one each; with `all`, each over all three, and the first also with the default interval and a dense
+# one. Prints what was played, and how long it took.
 #
-#   release   as `cargo build --release` makes it; every block a sample, and the default interval (`all`: and a dense one)
+#   release   as `cargo build --release` makes it
 #   debug     opt-level 0, frame pointers: another walk takes the stacks
 #   static    fat LTO, -C target-feature=+crt-static: a static-pie, which can load no library
 #   smallest  opt-level "z", panic = "abort", fat LTO, one codegen unit, stripped: no names, no unwinding
@@ -18,6 +19,15 @@ times="$target/times"
 mkdir -p "$target"
 rm -f "$times".*
 : >"$times"
+
+# Of a build over one allocator, or with `all` over each: the programs, and the names of the plays.
+if [ "${1:-}" = all ]; then
+    programs() { echo --bins; }
+    plays() { echo every_block; }
+else
+    programs() { echo "--bin scenarios-$1"; }
+    plays() { echo "$1::every_block"; }
+fi
 
 # timed NAME COMMAND…: says how long a build took.
 timed() {
@@ -42,7 +52,7 @@ if [ -n "$jemalloc" ]; then
 fi
 
 smallest() {
-    cargo build --quiet -p unkai-scenarios --bins --examples --profile smallest \
+    cargo build --quiet -p unkai-scenarios $(programs system) --examples --profile smallest \
         --config 'profile.smallest.inherits="release"' --config 'profile.smallest.opt-level="z"' \
         --config 'profile.smallest.panic="abort"' --config 'profile.smallest.lto="fat"' \
         --config 'profile.smallest.codegen-units=1' --config 'profile.smallest.strip=true' \
@@ -51,19 +61,19 @@ smallest() {
 timed smallest smallest
 # What is not listed there is not used.
 timed static env RUSTFLAGS="-C target-feature=+crt-static -A dead_code" CARGO_PROFILE_RELEASE_LTO=fat \
-    cargo build --quiet -p unkai-scenarios --bins --release --target "$host"
-timed debug env RUSTFLAGS="-C force-frame-pointers=yes" \
-    cargo build --quiet -p unkai-scenarios --bins --examples --target-dir "$target/frame-pointers"
+    cargo build --quiet -p unkai-scenarios $(programs mimalloc) --release --target "$host"
+timed debug env RUSTFLAGS="-C force-frame-pointers=yes" CARGO_PROFILE_DEV_OPT_LEVEL=0 \
+    cargo build --quiet -p unkai-scenarios $(programs jemalloc) --examples --target-dir "$target/frame-pointers"
 
 # They are what they are said to be.
 static="$target/$host/release"
-file_type=$(LC_ALL=C od -An -tx1 -j16 -N1 "$static/scenarios-system" | tr -d ' ')
-if [ "$file_type" != 03 ] || ! ldd "$static/scenarios-system" 2>&1 | grep "statically linked" >/dev/null; then
+file_type=$(LC_ALL=C od -An -tx1 -j16 -N1 "$static/scenarios-mimalloc" | tr -d ' ')
+if [ "$file_type" != 03 ] || ! ldd "$static/scenarios-mimalloc" 2>&1 | grep "statically linked" >/dev/null; then
     echo "scenarios: the static build is not a static-pie" >&2
     exit 1
 fi
 frame_pointers="$target/frame-pointers/debug"
-"$frame_pointers/scenarios-system" wild_frame_pointers 1 2>&1 | grep "frame pointers were found: Some(true)" >/dev/null || {
+"$frame_pointers/scenarios-jemalloc" wild_frame_pointers 1 2>&1 | grep "frame pointers were found: Some(true)" >/dev/null || {
     echo "scenarios: the build with frame pointers does not use them" >&2
     exit 1
 }
@@ -77,12 +87,12 @@ play() {
     rm "$times.$1"
     echo "── scenarios: $1 took $((SECONDS - started)) s"
 }
-between=(--skip dense)
-[ "${1:-}" = all ] && between=()
-play release "$target/release" "${between[@]}"
-play debug "$frame_pointers" every_block
-play static "$static" every_block
-play smallest "$target/smallest" every_block
+density=(every_block)
+[ "${1:-}" = all ] && density=()
+play release "$target/release" "${density[@]}"
+play debug "$frame_pointers" "$(plays jemalloc)"
+play static "$static" "$(plays mimalloc)"
+play smallest "$target/smallest" "$(plays system)"
 
 # Each line: build, scenario, allocator, interval, milliseconds.
 awk '

@@ -1,7 +1,8 @@
 //! Plays each scenario in a process of its own: over each allocator, with the default interval of sampling, with a dense one,
 //! and with every block a sample.
 //!
-//! `UNKAI_SCENARIOS_FROM=DIR` takes the programs from there: from a build with other settings than the tests have.
+//! `UNKAI_SCENARIOS_FROM=DIR` takes the programs from there, as many as there are: from a build with other settings than the tests
+//! have.
 //! `UNKAI_SCENARIOS_TIMES=FILE` adds a line for each play to the file: scenario, allocator, interval and milliseconds.
 
 use std::env;
@@ -42,6 +43,9 @@ fn main() {
             Some(folder) => folder.join(format!("scenarios-{allocator}")),
             None => PathBuf::from(built),
         };
+        if !built_here && !program.exists() {
+            continue;
+        }
         for (scenario, ends) in scenarios(&program) {
             for (density, interval) in INTERVALS {
                 let (program, name) = (program.clone(), scenario.clone());
@@ -56,6 +60,7 @@ fn main() {
             }
         }
     }
+    assert!(!trials.is_empty(), "there is nothing to play in {from:?}");
     libtest_mimic::run(&arguments, trials).exit()
 }
 
