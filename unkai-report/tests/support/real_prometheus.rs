@@ -58,12 +58,14 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts one that scrapes `target` each second.
+    /// Starts one that scrapes `target` each few seconds. Before it does, the page was read once: to find the names of a large
+    /// program without optimisation, as it is then, takes longer than this server waits for an answer.
     pub(crate) fn start(target: &str) -> Result<Self> {
+        get(target, "/metrics")?;
         let folder = tempfile::tempdir()?;
         let config = folder.path().join("prometheus.yml");
         let text = format!(
-            "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\n\
+            "global: {{scrape_interval: 3s, scrape_timeout: 3s}}\n\
              scrape_configs: [{{job_name: example, static_configs: [{{targets: ['{target}']}}]}}]\n"
         );
         fs::write(&config, text)?;
@@ -86,7 +88,7 @@ impl Server {
             _process: Running::start(&mut command)?,
             _folder: folder,
         };
-        wait(|| server.get("/-/ready").is_ok())?;
+        wait(|| get(&server.address, "/-/ready").is_ok())?;
         Ok(server)
     }
 
@@ -129,26 +131,28 @@ impl Server {
     }
 
     fn api(&self, request: &str) -> Result<Value> {
-        let mut answer: Value = serde_json::from_str(&self.get(&format!("/api/v1/{request}"))?)?;
+        let mut answer: Value =
+            serde_json::from_str(&get(&self.address, &format!("/api/v1/{request}"))?)?;
         if answer["status"] != "success" {
             return Err(answer.to_string().into());
         }
         Ok(answer["data"].take())
     }
+}
 
-    /// The body of a page, if there is one.
-    fn get(&self, path: &str) -> Result<String> {
-        let mut connection = TcpStream::connect(&self.address)?;
-        connection.set_read_timeout(Some(Duration::from_secs(20)))?;
-        write!(connection, "GET {path} HTTP/1.0\r\n\r\n")?;
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer)?;
-        let (head, body) = answer.split_once("\r\n\r\n").ok_or("no HTTP")?;
-        if !head.starts_with("HTTP/1.0 200 ") && !head.starts_with("HTTP/1.0 4") {
-            return Err(head.into());
-        }
-        Ok(body.to_owned())
+/// The body of a page, if there is one.
+fn get(address: &str, path: &str) -> Result<String> {
+    let mut connection = TcpStream::connect(address)?;
+    connection.set_read_timeout(Some(Duration::from_secs(90)))?;
+    write!(connection, "GET {path} HTTP/1.0\r\n\r\n")?;
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or("no HTTP")?;
+    let status = head.split(' ').nth(1).unwrap_or_default();
+    if status != "200" && !status.starts_with('4') {
+        return Err(head.into());
     }
+    Ok(body.to_owned())
 }
 
 /// A program that ends with the test, however that ends.
@@ -172,11 +176,11 @@ impl Drop for Running {
     }
 }
 
-/// Until `condition` holds; an error after a minute and a half.
+/// Until `condition` holds; an error after three minutes.
 fn wait(condition: impl Fn() -> bool) -> Result {
     let start = Instant::now();
     while !condition() {
-        if start.elapsed() > Duration::from_secs(90) {
+        if start.elapsed() > Duration::from_secs(180) {
             return Err("waited for too long".into());
         }
         thread::sleep(Duration::from_millis(100));

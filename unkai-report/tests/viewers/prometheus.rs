@@ -106,7 +106,7 @@ fn dumped(series: &Series) -> (String, f64) {
     (format!("{{{quoted}}}"), series.value)
 }
 
-/// The example runs, a server scrapes it each second, and what the server then says is what the program itself counts.
+/// The example runs, a server scrapes it each few seconds, and what the server then says is what the program itself counts.
 fn scrape() -> Result {
     let program = build_example()?;
     let mut program = Running::start(
