@@ -19,7 +19,7 @@ cargo clippy --quiet -p unkai-global -- -D warnings
 cargo clippy --quiet -p unkai-report --no-default-features -- -D warnings
 for features in pprof flamegraph prometheus offline; do
     echo "features of unkai-report: $features"
-    cargo clippy --quiet -p unkai-report --all-targets --no-default-features --features "$features" -- -D warnings
+    cargo clippy --quiet -p unkai-report --no-default-features --features "$features" -- -D warnings
     cargo clippy --quiet -p unkai-report --all-targets --features "$features" -- -D warnings
 done
 cargo clippy --quiet -p unkai-report --all-targets --all-features -- -D warnings

@@ -5,15 +5,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ci/setup.sh
-target="${CARGO_TARGET_DIR:-target}"
-RUSTFLAGS="--cfg unkai_portable" CARGO_TARGET_DIR="$target/portable" \
-    cargo test -p unkai -p unkai-core --features unkai-core/profiler \
+export RUSTC_WORKSPACE_WRAPPER="$PWD/ci/with-cfg/unkai_portable"
+cargo test -p unkai -p unkai-core --features unkai-core/profiler \
     --lib --test blocks_go_back_as_they_were_taken --test totals_are_exact --test nothing_reenters \
     --test stacks_are_right
 # Stocks are lent with a full barrier where the system has no other: the tests of the limits over that.
-RUSTFLAGS="--cfg unkai_portable" CARGO_TARGET_DIR="$target/portable" \
-    cargo test -p unkai-allocator --test limits --test scopes_come_and_go
+cargo test -p unkai-allocator --test limits --test scopes_come_and_go
 [ "${1:-}" = all ] || exit 0
-RUSTFLAGS="--cfg unkai_framehop" CARGO_TARGET_DIR="$target/framehop" \
-    cargo test -p unkai -p unkai-core --features unkai-core/profiler \
+RUSTC_WORKSPACE_WRAPPER="$PWD/ci/with-cfg/unkai_framehop" cargo test -p unkai -p unkai-core --features unkai-core/profiler \
     --lib --test nothing_reenters --test stacks_are_right
