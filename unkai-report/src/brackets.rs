@@ -21,9 +21,11 @@ pub(crate) fn split_outside_brackets<'a>(
     separator: &str,
 ) -> Option<(&'a str, &'a str)> {
     let bytes = text.as_bytes();
+    // Most bytes are told apart by the first one, without a call.
+    let begins = *separator.as_bytes().first()?;
     let mut depth = 0_usize;
     for (at, byte) in bytes.iter().enumerate() {
-        if depth == 0 && bytes[at..].starts_with(separator.as_bytes()) {
+        if depth == 0 && *byte == begins && bytes[at..].starts_with(separator.as_bytes()) {
             return Some((&text[..at], &text[at + separator.len()..]));
         }
         match byte {

@@ -44,7 +44,8 @@ fn a_report_keeps_to_its_limits_warns_and_says_what_naming_took() {
         "{text}"
     );
 
-    let (cost, text) = named(&snapshot, &ResolveLimits::new());
+    // Not that of the time, which a busy machine might reach.
+    let (cost, text) = named(&snapshot, &ResolveLimits::new().time(Duration::MAX));
     assert!(cost.stopped_by.is_none() && cost.named > 3, "{cost:?}");
     assert!(!text.contains("Names are missing"), "{text}");
     assert!(text.contains(" addresses were named in "), "{text}");
