@@ -28,7 +28,7 @@ refuses() { # WHAT SED-EXPRESSION CHECK
     fi
     echo "refused, as it must be: $1: $(grep -c '^error\[' "$scratch/log") findings"
 }
-refuses "a licence that is not allowed" 's/"Unicode-3.0"//' licenses
+refuses "a licence that is not allowed" 's/"Unicode-3.0", //' licenses
 refuses "an exception that was not made" '/crate = "inferno"/d' licenses
 refuses "a source that is not known" '/^allow-registry/s/index"/elsewhere"/' sources
 refuses "a crate that is banned" 's/crate = "curl"/crate = "memchr"/' bans
