@@ -84,7 +84,7 @@ impl Default for Options<'_> {
 ///
 /// # Cost
 /// Time and memory in proportion to the sites, their frames and the functions: for 50,000 call stacks of 25 frames in
-/// 300,000 functions less than two seconds and 250 MB, and 17 MB written. A browser draws such a page in a second or two.
+/// 300,000 functions a little more than a second and 220 MB, and 17 MB written. A browser draws such a page in a second or two.
 ///
 /// # Errors
 /// Those of `out`.

@@ -22,9 +22,9 @@
 //! println!("{}", leaks::basis(&report, &earlier));
 //! ```
 
-use std::collections::HashMap;
 use std::time::Duration;
 
+use foldhash::HashMap;
 use unkai_core::{DurationHistogram, Estimate, Snapshot, aside};
 
 use crate::report::Report;

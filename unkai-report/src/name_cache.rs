@@ -1,9 +1,10 @@
 //! Names that are kept from one report to the next.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
+
+use foldhash::HashSet;
 
 #[cfg(any(feature = "prometheus", test))]
 use unkai_core::Site;

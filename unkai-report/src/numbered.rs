@@ -1,8 +1,9 @@
 //! Call stacks as lists of numbers, for formats that keep each frame once in a table.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::hash::Hash;
 
+use foldhash::HashMap;
 use unkai_core::Site;
 
 use crate::report::Report;
@@ -17,7 +18,7 @@ pub(crate) struct Numbers<K> {
 impl<K: Eq + Hash> Numbers<K> {
     pub(crate) fn new() -> Self {
         Self {
-            numbers: HashMap::new(),
+            numbers: HashMap::default(),
         }
     }
 

@@ -6,11 +6,12 @@
 //! allocators hand freed memory back to the system at once, so the process hardly shrinks when all is forgotten, but what
 //! is parsed next fits into what it has.
 
-use std::collections::HashSet;
 use std::ffi::c_void;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::time::{Duration, Instant};
+
+use foldhash::HashSet;
 
 use crate::symbols::{SourceFunction, Symbols};
 use crate::under_way::UnderWay;
@@ -140,7 +141,7 @@ struct Resolver<'a> {
 impl Resolver<'_> {
     fn resolve(&mut self, addresses: &mut Vec<u64>, limits: &ResolveLimits) -> (Symbols, usize) {
         let start = Instant::now();
-        let mut seen = HashSet::new();
+        let mut seen = HashSet::default();
         addresses.retain(|address| seen.insert(*address));
         // Within a batch in order, so that a module's addresses follow each other: the resolver keeps few modules.
         for batch in addresses.chunks_mut(BATCH) {

@@ -3,8 +3,7 @@
 //! Call stacks that end in the same line of the same function, by the same call into the standard library, are one
 //! entry of a table; who called that function is the business of the call tree.
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use unkai_core::{DurationHistogram, Estimate, Site};
 
 use crate::path::FunctionPath;
@@ -38,7 +37,7 @@ pub(crate) struct SiteGroup {
 /// The sites of `report`, grouped; in no particular order.
 pub(crate) fn groups(report: &Report) -> Vec<SiteGroup> {
     let mut groups: Vec<SiteGroup> = Vec::new();
-    let mut by_label: HashMap<SiteLabel, usize> = HashMap::new();
+    let mut by_label: HashMap<SiteLabel, usize> = HashMap::default();
     for (number, site) in report.snapshot().sites.iter().enumerate() {
         let label = label(report, site);
         let index = *by_label.entry(label).or_insert_with_key(|label| {

@@ -4,9 +4,10 @@
 //! [`Symbols::resolve`] in the process that allocated, by [`Symbols::resolve_with`] from any other source of names, or
 //! from a report that was read back. Nothing else in unkai names an address.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashSet};
 use unkai_core::aside;
 
 use crate::names::{printable, readable_name};

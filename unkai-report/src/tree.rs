@@ -4,9 +4,9 @@
 //! that finally allocates hangs below its caller as a leaf of its own kind. Each node has the sum of its sites.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
 use std::rc::Rc;
 
+use foldhash::HashMap;
 use unkai_core::Site;
 
 use crate::path::FunctionPath;

@@ -1,7 +1,6 @@
 //! Colours of boxes: one hue for each crate.
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use inferno::flamegraph::color::{Color, PaletteMap, StrokeColor};
 
 use super::lines::{Lines, name};

@@ -37,7 +37,7 @@ pub(super) struct Data<'a> {
     own_memory: Vec<Table>,
     modules: Vec<Module<'a>>,
     strings: Strings,
-    stacks: Stacks,
+    stacks: Stacks<'a>,
     sites: Sites,
     groups: Groups,
 }
@@ -254,7 +254,7 @@ impl Groups {
     fn new(
         groups: &[SiteGroup],
         window: Option<Duration>,
-        stacks: &Stacks,
+        stacks: &Stacks<'_>,
         strings: &mut Strings,
     ) -> Self {
         let mut lists = Self::default();

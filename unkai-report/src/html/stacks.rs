@@ -3,8 +3,9 @@
 //! Stacks share their outer parts and functions share their names, so each is written once. Lists of numbers take the
 //! place of lists of objects: tens of thousands of call stacks stay a few megabytes, and are read in a moment.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 
+use foldhash::HashMap;
 use serde::Serialize;
 use unkai_core::Site;
 
@@ -53,9 +54,9 @@ struct Exceptions {
 }
 
 /// A function as it is found.
-struct Found {
-    name: String,
-    short: String,
+struct Found<'a> {
+    name: Cow<'a, str>,
+    short: Cow<'a, str>,
     brief: String,
     home: u32,
 }
@@ -89,19 +90,19 @@ struct Nodes {
 
 /// The stacks of a report.
 #[derive(Serialize)]
-pub(super) struct Stacks {
+pub(super) struct Stacks<'a> {
     homes: Homes,
     functions: Functions,
     frames: Frames,
     nodes: Nodes,
     #[serde(skip)]
-    by_short_name: HashMap<String, u32>,
+    by_short_name: HashMap<Cow<'a, str>, u32>,
 }
 
 /// Finds the numbers while stacks are added.
-pub(super) struct Builder {
+pub(super) struct Builder<'a> {
     homes: Homes,
-    found: Vec<Found>,
+    found: Vec<Found<'a>>,
     frames: Frames,
     nodes: Nodes,
     known_homes: HashMap<(u32, u32, Kind), u32>,
@@ -143,7 +144,7 @@ impl Strings {
     pub(super) fn new() -> Self {
         Self {
             list: vec![String::new()],
-            known: HashMap::from([(String::new(), 0)]),
+            known: HashMap::from_iter([(String::new(), 0)]),
         }
     }
 
@@ -159,7 +160,7 @@ impl Strings {
     }
 }
 
-impl Builder {
+impl<'a> Builder<'a> {
     pub(super) fn new() -> Self {
         Self {
             homes: Homes::default(),
@@ -169,16 +170,16 @@ impl Builder {
                 up: vec![0],
                 back: vec![0],
             },
-            known_homes: HashMap::new(),
-            known_functions: HashMap::new(),
-            known_frames: HashMap::new(),
+            known_homes: HashMap::default(),
+            known_functions: HashMap::default(),
+            known_frames: HashMap::default(),
             path: Vec::new(),
             unused: 0,
         }
     }
 
     /// Adds the stacks of all sites. The nodes at which they end, in the order of the sites.
-    pub(super) fn add(&mut self, report: &Report, strings: &mut Strings) -> Vec<u32> {
+    pub(super) fn add(&mut self, report: &'a Report, strings: &mut Strings) -> Vec<u32> {
         let sites = &report.snapshot().sites;
         let mut order: Vec<usize> = (0..sites.len()).collect();
         // Stacks with the same outer part follow each other.
@@ -192,7 +193,7 @@ impl Builder {
     }
 
     /// The node at which the stack of `site` ends.
-    fn add_stack(&mut self, report: &Report, site: &Site, strings: &mut Strings) -> u32 {
+    fn add_stack(&mut self, report: &'a Report, site: &Site, strings: &mut Strings) -> u32 {
         let frames = report.call_stack(site);
         let mut depth = 0;
         let mut node = 0;
@@ -217,17 +218,17 @@ impl Builder {
         node
     }
 
-    pub(super) fn finish(mut self, strings: &mut Strings) -> Stacks {
-        let mut order: Vec<u32> = (0..index(self.found.len())).collect();
-        let found = |number: &u32| &self.found[*number as usize];
+    pub(super) fn finish(mut self, strings: &mut Strings) -> Stacks<'a> {
+        let names = self.found.iter().map(|function| &*function.name);
+        let mut order: Vec<(&str, usize)> = names.zip(0..).collect();
         // Neighbours in this order have much in common.
-        order.sort_unstable_by(|a, b| found(a).name.cmp(&found(b).name).then(a.cmp(b)));
+        order.sort_unstable();
         let mut places = vec![0; order.len()];
         let mut functions = Functions::default();
         let mut before = ("", 0);
-        for (place, number) in (0..).zip(&order) {
-            let function = found(number);
-            places[*number as usize] = place;
+        for (place, (_, number)) in (0..).zip(order) {
+            let function = &self.found[number];
+            places[number] = place;
             functions.push(place, function, before, strings);
             before = (&function.name, function.home);
         }
@@ -244,7 +245,7 @@ impl Builder {
         }
     }
 
-    fn function(&mut self, key: Key, step: &Step<'_, '_>, strings: &mut Strings) -> u32 {
+    fn function(&mut self, key: Key, step: &Step<'_, 'a>, strings: &mut Strings) -> u32 {
         if let Some(&known) = self.known_functions.get(&key) {
             return known;
         }
@@ -266,8 +267,8 @@ impl Builder {
         let number = index(self.found.len());
         self.known_functions.insert(key, number);
         self.found.push(Found {
-            name: name.to_string(),
-            short: short.to_string(),
+            name,
+            short,
             brief,
             home,
         });
@@ -285,7 +286,7 @@ impl Builder {
         })
     }
 
-    fn frame(&mut self, place: (Key, u32), step: &Step<'_, '_>, strings: &mut Strings) -> u32 {
+    fn frame(&mut self, place: (Key, u32), step: &Step<'_, 'a>, strings: &mut Strings) -> u32 {
         if let Some(&known) = self.known_frames.get(&place) {
             return known;
         }
@@ -308,7 +309,7 @@ impl Builder {
     }
 }
 
-impl Stacks {
+impl Stacks<'_> {
     /// The function with this short name.
     pub(super) fn function(&self, short_name: &str) -> Option<u32> {
         self.by_short_name.get(short_name).copied()
@@ -319,7 +320,7 @@ impl Functions {
     fn push(
         &mut self,
         place: u32,
-        function: &Found,
+        function: &Found<'_>,
         (before, home_before): (&str, u32),
         strings: &mut Strings,
     ) {

@@ -1,8 +1,9 @@
 //! Sites, addresses and functions, to and from the wire.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
+use foldhash::HashSet;
 use unkai_core::{self as core, DURATION_BUCKETS, DurationHistogram};
 
 use super::error::ReadError;
@@ -74,7 +75,7 @@ pub(super) fn read_symbols(document: &Document) -> Result<Symbols, ReadError> {
             symbols.intern_function(&function.name, raw_name, file)
         })
         .collect();
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::default();
     for (at, address) in document.addresses.iter().enumerate() {
         if !seen.insert(address.address) {
             return Err(ReadError::malformed(

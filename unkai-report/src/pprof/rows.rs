@@ -1,7 +1,6 @@
 //! The rows of a profile: the call stacks as they are shown, each once, with their sums.
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use unkai_core::Site;
 
 use super::tables::Tables;
@@ -21,7 +20,7 @@ pub(super) struct Row {
 /// The rows of `report`, in the order of its sites.
 pub(super) fn of(report: &Report, whole_stacks: bool, tables: &mut Tables) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
-    let mut by_stack: HashMap<Vec<u64>, usize> = HashMap::new();
+    let mut by_stack: HashMap<Vec<u64>, usize> = HashMap::default();
     for site in &report.snapshot().sites {
         let frames = report.call_stack(site);
         let kept = if whole_stacks {

@@ -1,7 +1,8 @@
 //! What the rows of a profile refer to by number: strings, functions, locations and mappings, each stored once.
 
-use std::collections::HashMap;
 use std::ptr;
+
+use foldhash::HashMap;
 
 use super::proto::{Function, Line, Location, Mapping, Profile};
 use crate::report::{Frame, Report};
@@ -25,12 +26,12 @@ impl Tables {
     /// All modules of `report`, in its order, which has the executable first; else empty.
     pub(super) fn new(report: &Report) -> Self {
         let mut tables = Self {
-            strings: HashMap::from([(String::new(), 0)]),
+            strings: HashMap::from_iter([(String::new(), 0)]),
             functions: Vec::new(),
-            known_functions: HashMap::new(),
+            known_functions: HashMap::default(),
             locations: Vec::new(),
-            known_locations: HashMap::new(),
-            known_marks: HashMap::new(),
+            known_locations: HashMap::default(),
+            known_marks: HashMap::default(),
             mappings: Vec::new(),
         };
         for (id, module) in (1..).zip(report.modules().list()) {

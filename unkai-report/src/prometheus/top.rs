@@ -1,8 +1,8 @@
 //! The sites that get a series of their own.
 
-use std::collections::HashMap;
 use std::fmt;
 
+use foldhash::HashMap;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::registry::Unit;
 use unkai_core::{Estimate, Site};
@@ -38,7 +38,7 @@ impl Top {
         if count == 0 {
             return Self::default();
         }
-        let mut sums: HashMap<SiteLabels, SiteSums> = HashMap::new();
+        let mut sums: HashMap<SiteLabels, SiteSums> = HashMap::default();
         for group in groups(report) {
             let labels = SiteLabels::of(&group);
             let sums = sums
