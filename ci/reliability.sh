@@ -53,7 +53,7 @@ skips() {
 # A large part of a build is jemalloc's C code: the first step makes it, and all others link that.
 reuse_jemalloc() {
     local made
-    made=$(find "${CARGO_TARGET_DIR:-target}/lint/debug/build" -path '*/out/lib/libjemalloc_pic.a' -print -quit)
+    made=$(find "${CARGO_TARGET_DIR:-target}/lint/debug/build" -path '*/out/lib/libjemalloc_pic.a' -print -quit 2>/dev/null || true)
     if [ -n "$made" ]; then
         JEMALLOC_OVERRIDE=$(realpath "$made")
         export JEMALLOC_OVERRIDE
