@@ -41,7 +41,8 @@ fn grow_to_half_of_the_limit() {
             break event;
         }
     };
-    println!("{event}\nheld {} MiB\n{}", blocks.len(), watching.status());
+    // On a line of its own: where tests run one by one, the name of this one stands before.
+    println!("\n{event}\nheld {} MiB\n{}", blocks.len(), watching.status());
     watching.stop();
 }
 

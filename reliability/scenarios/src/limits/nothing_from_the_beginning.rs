@@ -33,9 +33,11 @@ pub(crate) fn play(_: &'static dyn Heap) {
             without += i32::from(refused);
         } else {
             // Where tables leave nothing to the program, or there is too little without. It ends as any program does, or as
-            // the C library ends it.
+            // the standard library or the C library ends it.
             let says = |words| ended.said.contains(words);
-            let refused = says("memory allocation of") || says("out of memory");
+            let refused = says("memory allocation of")
+                || says("failed to allocate an alternative stack")
+                || says("out of memory");
             let aborted = ended.status.signal() == Some(libc::SIGABRT);
             assert!(refused && aborted, "{mib} MiB: {ended:?}");
             failed += 1;
