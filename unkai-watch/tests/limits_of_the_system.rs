@@ -42,7 +42,11 @@ fn grow_to_half_of_the_limit() {
         }
     };
     // On a line of its own: where tests run one by one, the name of this one stands before.
-    println!("\n{event}\nheld {} MiB\n{}", blocks.len(), watching.status());
+    println!(
+        "\n{event}\nheld {} MiB\n{}",
+        blocks.len(),
+        watching.status()
+    );
     watching.stop();
 }
 
