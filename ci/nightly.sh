@@ -40,6 +40,7 @@ program="$asan/$host/release/scenarios-system"
 declare -A without=(
     [fork_under_load]="the sanitizer's list of freed blocks may be locked by a thread that a child has not"
     [a_child_that_ends]="as above"
+    [fork_while_charging]="as above"
     [fork_while_reporting]="as above"
     [forks_in_forks]="as above"
     [libraries_allocate_through_the_program]="libraries do not find what the program has of the sanitizer"

@@ -1,4 +1,4 @@
-//! The atomics of the crate, and its one lock: std's, or loom's when a model is checked. The only file that names either.
+//! The atomics of the crate, and its one kind of lock: std's, or loom's when a model is checked. The only file that names either.
 //!
 //! They are `type` aliases, not re-exports, so that the bans in `clippy.toml` see a use of std's atomics elsewhere.
 
@@ -15,6 +15,10 @@ pub(crate) type AtomicBool = imp::atomic::AtomicBool;
 pub(crate) type AtomicPtr<T> = imp::atomic::AtomicPtr<T>;
 pub(crate) type AtomicU64 = imp::atomic::AtomicU64;
 pub(crate) type AtomicUsize = imp::atomic::AtomicUsize;
+
+/// For `scope/lock.rs` alone: an allocator does not wait for a lock where it can be helped.
+pub(crate) type Mutex<T> = imp::Mutex<T>;
+pub(crate) type MutexGuard<'l, T> = imp::MutexGuard<'l, T>;
 
 #[cfg(feature = "profiler")]
 pub(crate) use profiler::*;
@@ -49,26 +53,6 @@ pub(crate) fn yield_now() {
     loom::thread::yield_now();
     #[cfg(not(loom))]
     std::thread::yield_now();
-}
-
-/// A lock for the slow paths of scopes: what it guards is short, and never runs code of the user's.
-///
-/// It has no poison: nothing that is done under it can panic half-way.
-#[derive(Debug, Default)]
-pub(crate) struct Lock<T>(imp::Mutex<T>);
-
-pub(crate) type LockGuard<'l, T> = imp::MutexGuard<'l, T>;
-
-impl<T> Lock<T> {
-    pub(crate) fn new(value: T) -> Self {
-        Self(imp::Mutex::new(value))
-    }
-
-    pub(crate) fn lock(&self) -> LockGuard<'_, T> {
-        self.0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
 }
 
 /// What threads reach through a pointer that one of them has published. In models, loom watches that whoever reaches it sees it

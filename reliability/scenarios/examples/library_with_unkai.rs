@@ -5,6 +5,7 @@ use std::alloc::System;
 use std::cell::RefCell;
 use std::hint::black_box;
 
+use unkai_core::Scope;
 use unkai_global::{Config, UnkaiGlobalAlloc};
 
 #[global_allocator]
@@ -23,6 +24,17 @@ extern "C" fn work(rounds: usize) -> u64 {
         drop(black_box(vec![1_u8; round % 5000 + 1]));
     }
     HEAP.usage().allocated.bytes - before
+}
+
+/// Charges a scope of the library's own; returns what it holds then.
+#[unsafe(no_mangle)]
+extern "C" fn charge(bytes: usize) -> usize {
+    let Ok(scope) = Scope::root("of the library").limit(bytes).build() else {
+        return 0;
+    };
+    let reservation = scope.try_reserve(bytes);
+    assert!(scope.try_reserve(1).is_err());
+    reservation.map_or(0, |_| scope.used())
 }
 
 /// Keeps a block until this thread ends.

@@ -16,6 +16,7 @@ pub(crate) const ALL: &[Scenario] = &[
     #[cfg(not(any(panic = "abort", target_feature = "crt-static")))]
     Scenario::new("threads_ended_early", threads::ended_early::play),
     Scenario::new("fork_under_load", processes::fork_under_load::play),
+    Scenario::new("fork_while_charging", processes::fork_while_charging::play),
     Scenario::new(
         "fork_while_reporting",
         processes::fork_while_reporting::play,

@@ -25,9 +25,10 @@
 use std::ptr::null_mut;
 
 use super::barrier;
+use super::lock::Lock;
 use super::stock::{BLOCK, BYTES, Blocks, CAPACITY};
 use super::thread::ThreadRecord;
-use crate::sync::{AtomicPtr, AtomicU64, AtomicUsize, Lock, Ordering, yield_now};
+use crate::sync::{AtomicPtr, AtomicU64, AtomicUsize, Ordering, yield_now};
 
 /// In the address of an owner: it must not change the word any more.
 const REVOKED: usize = 1;

@@ -5,8 +5,9 @@
 
 use std::ptr::null_mut;
 
+use super::lock::Lock;
 use super::node::Node;
-use crate::sync::{AtomicPtr, Lock, Ordering};
+use crate::sync::{AtomicPtr, Ordering};
 
 /// The head of the list, in the parent.
 #[derive(Debug)]

@@ -24,8 +24,10 @@
 
 use std::ptr::null;
 
+use super::fork::{self, Section};
+use super::lock::{Lock, LockGuard};
 use super::node::Node;
-use crate::sync::{AtomicPtr, AtomicUsize, Lock, LockGuard, Ordering, yield_now};
+use crate::sync::{AtomicPtr, AtomicUsize, Ordering, yield_now};
 
 const TIGHT: usize = 1 << (usize::BITS - 1);
 
@@ -47,6 +49,8 @@ pub(super) enum Pass<'g> {
         counter: &'g AtomicUsize,
         /// Below which node somebody was alone when it began; null if nobody was.
         elsewhere: *const Node,
+        /// No fork interrupts it.
+        _section: Section,
     },
     /// Under the lock, because somebody was alone here.
     Locked { _lock: LockGuard<'g, ()> },
@@ -72,6 +76,7 @@ impl Gate {
 
     /// Passes, on behalf of `node`.
     pub(super) fn enter(&self, node: &Node) -> Pass<'_> {
+        let section = fork::enter();
         // Relaxed: either counter will do.
         let counter = &self.passing[self.phase.load(Ordering::Relaxed) & 1];
         // Acquire pairs with the release that cleared the flag: what was decided alone is seen here.
@@ -86,7 +91,11 @@ impl Gate {
                 };
             }
         }
-        Pass::Open { counter, elsewhere }
+        Pass::Open {
+            counter,
+            elsewhere,
+            _section: section,
+        }
     }
 
     /// Keeps everybody else from being alone.

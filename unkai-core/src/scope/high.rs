@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use super::guarded;
 use super::handle::Scope;
+use super::lock::Lock;
 use super::node::{Level, Node, UNLIMITED};
 use super::reclaim::{Registration, Revoke};
-use crate::sync::{AtomicUsize, Lock, Ordering};
+use crate::sync::{AtomicUsize, Ordering};
 
 /// A scope has risen to its `high`.
 #[derive(Clone, Copy, Debug)]

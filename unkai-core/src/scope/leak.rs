@@ -6,8 +6,8 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::guarded;
+use super::lock::Lock;
 use super::node::Node;
-use crate::sync::Lock;
 
 /// Bytes and blocks that a scope, or one below it, had not given back.
 #[derive(Clone, Debug, PartialEq, Eq)]

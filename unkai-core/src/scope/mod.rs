@@ -41,6 +41,7 @@
 //! | `levels`, `guarantee` | how bytes move between levels; what is kept for one of them |
 //! | `ahead`, `drain` | how much is drawn ahead, for limits and peaks; how it is called in |
 //! | `gate` | how one thread can be alone below a scope |
+//! | `fork`, `lock` | how a forked child finds nothing half done; the lock of all slow paths |
 //! | `charge` | the slow halves, and the decision to refuse |
 //! | `refusal` | why |
 //! | `reclaim`, `high`, `leak`, `guarded` | the user's code that is called |
@@ -56,6 +57,7 @@ mod charge;
 mod children;
 mod crowd;
 mod drain;
+mod fork;
 mod gate;
 mod guarantee;
 mod guarded;
@@ -63,6 +65,7 @@ mod handle;
 mod high;
 mod leak;
 mod levels;
+mod lock;
 #[cfg(all(test, loom))]
 mod models;
 mod node;

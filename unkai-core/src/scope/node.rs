@@ -20,6 +20,7 @@ use std::sync::Arc;
 use super::bias::Biased;
 use super::children::{Children, Siblings};
 use super::crowd::Crowd;
+use super::fork;
 use super::gate::Gate;
 use super::high::High;
 use super::leak;
@@ -116,16 +117,7 @@ impl Node {
         created_at: &'static Location<'static>,
     ) -> Arc<Self> {
         let (path, name_at, depth, tree) = match &parent {
-            None => (
-                Arc::from(name),
-                0,
-                0,
-                Arc::new(Tree {
-                    gate: Gate::new(),
-                    reclaimers: Reclaimers::new(),
-                    leaks: leak::Hook::new(),
-                }),
-            ),
+            None => (Arc::from(name), 0, 0, Arc::new(Tree::new())),
             Some(parent) => {
                 let mut path = String::with_capacity(parent.path.len() + 1 + name.len());
                 path.push_str(&parent.path);
@@ -325,6 +317,17 @@ impl Drop for Node {
         }
         if held > 0 {
             self.tree.leaks.report(self, held, blocks);
+        }
+    }
+}
+
+impl Tree {
+    fn new() -> Self {
+        fork::take_care();
+        Self {
+            gate: Gate::new(),
+            reclaimers: Reclaimers::new(),
+            leaks: leak::Hook::new(),
         }
     }
 }

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use super::guarded;
 use super::handle::Scope;
+use super::lock::Lock;
 use super::node::Node;
-use crate::sync::{AtomicUsize, Lock, Ordering};
+use crate::sync::{AtomicUsize, Ordering};
 
 /// Frees memory when a request would otherwise be refused.
 ///

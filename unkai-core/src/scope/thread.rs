@@ -18,6 +18,8 @@ pub(super) struct ThreadRecord {
     number: usize,
     /// The next record without a thread. Used under the lock of the list only.
     next: AtomicPtr<ThreadRecord>,
+    /// The record that was made before. Written before others see this one.
+    older: AtomicPtr<ThreadRecord>,
 }
 
 /// So many operations on stocks of others between two looks.
@@ -30,6 +32,7 @@ impl ThreadRecord {
             patience: AtomicUsize::new(PATIENCE),
             number,
             next: AtomicPtr::new(null_mut()),
+            older: AtomicPtr::new(null_mut()),
         }
     }
 
@@ -57,8 +60,10 @@ impl ThreadRecord {
     }
 }
 
+#[cfg(all(test, not(loom)))]
+pub(super) use real::for_each_record;
 #[cfg(not(loom))]
-pub(super) use real::{this_thread, this_thread_or_new};
+pub(super) use real::{forget_what_others_do, this_thread, this_thread_or_new};
 
 #[cfg(loom)]
 pub(super) use model::{this_thread, this_thread_or_new};
@@ -69,7 +74,11 @@ mod real {
     use std::ptr::{null, null_mut};
 
     use super::ThreadRecord;
-    use crate::sync::Ordering;
+    use crate::scope::fork;
+    use crate::sync::{AtomicPtr, Ordering};
+
+    /// The youngest record, from which all others are reached.
+    static YOUNGEST: AtomicPtr<ThreadRecord> = AtomicPtr::new(null_mut());
 
     thread_local! {
         /// Null before the first use, and after the thread's end has begun. Without destructor: it can be read at any time.
@@ -98,10 +107,44 @@ mod real {
         let record = match Free::with(Free::take) {
             Ok(record) => record,
             // Never freed.
-            Err(number) => Box::leak(Box::new(ThreadRecord::new(number))),
+            Err(number) => announce(Box::leak(Box::new(ThreadRecord::new(number)))),
         };
         RECORD.try_with(|this| this.set(record)).ok()?;
         Some(record)
+    }
+
+    fn announce(record: &'static ThreadRecord) -> &'static ThreadRecord {
+        let this = std::ptr::from_ref(record).cast_mut();
+        let mut youngest = YOUNGEST.load(Ordering::Relaxed);
+        loop {
+            record.older.store(youngest, Ordering::Relaxed);
+            // Release: who reaches the record sees it complete.
+            let order = Ordering::Release;
+            match YOUNGEST.compare_exchange(youngest, this, order, Ordering::Relaxed) {
+                Ok(_) => return record,
+                Err(now) => youngest = now,
+            }
+        }
+    }
+
+    pub(in super::super) fn for_each_record(mut each: impl FnMut(&'static ThreadRecord)) {
+        // Acquire: pairs with the release in `announce`.
+        let mut next = YOUNGEST.load(Ordering::Acquire);
+        // SAFETY: null, or a record, which is never freed and never borrowed mutably.
+        while let Some(record) = unsafe { next.as_ref() } {
+            each(record);
+            next = record.older.load(Ordering::Relaxed);
+        }
+    }
+
+    /// No other thread is about to change a stock: for a forked child, which has no other.
+    pub(in super::super) fn forget_what_others_do() {
+        let me = this_thread();
+        for_each_record(|record| {
+            if me.is_none_or(|me| !std::ptr::eq(me, record)) {
+                record.busy.store(0, Ordering::Relaxed);
+            }
+        });
     }
 
     struct Return;
@@ -132,6 +175,7 @@ mod real {
                 first: None,
                 records: 0,
             });
+            let _section = fork::enter();
             act(&mut FREE.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
         }
 

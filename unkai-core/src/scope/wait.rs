@@ -17,14 +17,16 @@ use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use super::charge::Decided;
+use super::fork;
 use super::guarded;
 use super::handle::Scope;
+use super::lock::Lock;
 use super::node::Node;
 use super::reclaim::now;
 use super::refusal::Refusal;
 use super::reservation::Reservation;
 use super::stock::Blocks;
-use crate::sync::{AtomicUsize, Lock, Ordering};
+use crate::sync::{AtomicUsize, Ordering};
 
 /// What [`Scope::reserve`] does when there is no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +81,8 @@ struct Waiter {
     node: Arc<Node>,
     bytes: usize,
     waker: Lock<Option<Waker>>,
+    /// Of the process that it waits in: see [`fork::generation`].
+    generation: usize,
 }
 
 /// The queue of a level.
@@ -126,8 +130,8 @@ impl Waiters {
 
     fn wake_if(&self, condition: impl FnOnce(&Waiter) -> bool) {
         let waker = {
-            let queue = self.queue.lock();
-            let Some(first) = queue.front().filter(|first| condition(first)) else {
+            let mut queue = self.queue.lock();
+            let Some(first) = self.first(&mut queue).filter(|first| condition(first)) else {
                 return;
             };
             first.waker.lock().take()
@@ -151,14 +155,31 @@ impl Waiters {
     }
 
     fn is_first(&self, waiter: &Arc<Waiter>) -> bool {
-        let queue = self.queue.lock();
-        queue
+        let mut queue = self.queue.lock();
+        self.first(&mut queue)
+            .is_some_and(|first| std::ptr::eq(first, &**waiter))
+    }
+
+    /// Who is first in line. Not who waited when this process was forked: the child does not have its thread, most likely, and
+    /// if it is a task of the thread that forked, then it stands in line anew when it is polled.
+    fn first<'q>(&self, queue: &'q mut VecDeque<Arc<Waiter>>) -> Option<&'q Waiter> {
+        while queue
             .front()
-            .is_some_and(|first| Arc::ptr_eq(first, waiter))
+            .is_some_and(|first| first.is_of_another_process())
+        {
+            // Not dropped: that would run code of a runtime whose threads are not there.
+            std::mem::forget(queue.pop_front());
+            self.count.store(queue.len(), Ordering::Release);
+        }
+        queue.front().map(|first| &**first)
     }
 }
 
 impl Waiter {
+    fn is_of_another_process(&self) -> bool {
+        self.generation != fork::generation()
+    }
+
     fn fits(&self, at: &Node) -> bool {
         let level = &at.level;
         let room = level
@@ -218,6 +239,11 @@ impl Reserve {
                     Poll::Pending => continue,
                 }
             };
+            if place.waiter.is_of_another_process() {
+                let at = Arc::clone(&place.at);
+                self.move_to(at);
+                continue;
+            }
             // Before the attempt, so that no free in between is missed.
             *place.waiter.waker.lock() = Some(waker.clone());
             if place.at.waiters.is_first(&place.waiter) {
@@ -269,6 +295,7 @@ impl Reserve {
             node: Arc::clone(self.scope.node()),
             bytes: self.bytes,
             waker: Lock::new(None),
+            generation: fork::generation(),
         });
         at.waiters.join(&waiter);
         at.events.waits.fetch_add(1, Ordering::Relaxed);
@@ -282,7 +309,7 @@ impl Reserve {
         });
     }
 
-    /// Waits at another level, which refuses now.
+    /// Waits at another level, which refuses now, or anew at the same one.
     fn move_to(&mut self, at: Arc<Node>) {
         if let Some(place) = self.leave() {
             self.wait_at(at, place.since, place.deadline);

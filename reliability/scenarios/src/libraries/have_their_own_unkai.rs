@@ -6,6 +6,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 
 use super::library::Library;
+use crate::child;
 use crate::describe::{Names, describe_fully};
 use crate::heap::{Heap, totals_are_exact};
 use crate::limits::address_space;
@@ -75,6 +76,9 @@ fn load_use_and_unload(heap: &dyn Heap) {
             let work = unsafe { library.function::<extern "C" fn(usize) -> u64>(c"work") };
             // SAFETY: as above.
             let sites = unsafe { library.function::<extern "C" fn() -> usize>(c"sites") };
+            // SAFETY: as above.
+            let charge = unsafe { library.function::<extern "C" fn(usize) -> usize>(c"charge") };
+            assert_eq!(charge(1000), 1000);
             // What the library counts is what it does, whatever the program does.
             let (before, counted) = (heap.counted(), work(1000));
             let expected: u64 = (0..1000).map(|round| round % 5000 + 1).sum();
@@ -100,6 +104,8 @@ fn load_use_and_unload(heap: &dyn Heap) {
     drop(heap.snapshot());
     assert!(library.unload(), "nobody uses it any more");
     drop(heap.snapshot());
+    // Its scopes wanted to know of forks.
+    child::play("after a library with scopes has gone", |_| churn());
 }
 
 /// Of the program, called by the library's code.
