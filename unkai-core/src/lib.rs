@@ -41,6 +41,8 @@ mod widened;
 mod entered;
 #[cfg(all(feature = "profiler", not(loom)))]
 pub mod environment;
+#[cfg(all(test, feature = "profiler", target_os = "linux", not(any(loom, miri))))]
+mod forked;
 #[cfg(all(feature = "profiler", not(loom)))]
 mod heap;
 #[cfg(all(unkai_internals, feature = "profiler", not(loom)))]

@@ -85,24 +85,9 @@ mod of_this_process {
 
     use super::super::real::{SECTIONS, enter, generation, take_care};
     use super::*;
+    use crate::forked;
     use crate::scope::thread::{for_each_record, this_thread, this_thread_or_new};
     use crate::sync::AtomicUsize;
-
-    /// What the child says of itself; it does nothing else.
-    fn child(says: impl FnOnce() -> i32) -> i32 {
-        // SAFETY: the child goes on with this thread alone, calls what is under test, and ends at once.
-        let child = unsafe { libc::fork() };
-        if child == 0 {
-            let says = says();
-            // SAFETY: ends this process.
-            unsafe { libc::_exit(says) }
-        }
-        let mut status = 0;
-        // SAFETY: our child, not yet waited for; `status` is room for the answer.
-        assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
-        assert!(libc::WIFEXITED(status), "{status:#x}");
-        libc::WEXITSTATUS(status)
-    }
 
     #[test]
     fn a_fork_waits_until_others_have_left_their_sections() {
@@ -120,7 +105,7 @@ mod of_this_process {
             });
             together.wait();
             let before = generation();
-            let says = child(|| match (left.load(SeqCst), generation() - before) {
+            let says = forked::says(|| match (left.load(SeqCst), generation() - before) {
                 (1, 1) => 0,
                 (0, _) => 1,
                 _ => 2,
@@ -147,7 +132,7 @@ mod of_this_process {
             });
             begun.wait();
             mine.busy.store(32, SeqCst);
-            let says = child(|| {
+            let says = forked::says(|| {
                 let mut busy = Vec::new();
                 for_each_record(|record| busy.push(record.busy.load(SeqCst)));
                 busy.retain(|&busy| busy != 0);
@@ -160,11 +145,11 @@ mod of_this_process {
             assert_eq!(says, 0);
         });
         // A count that stays behind would keep the child's own child waiting, and be there still.
-        let says = child(|| {
+        let says = forked::says(|| {
             for line in &SECTIONS.inside {
                 line.0.fetch_add(1, SeqCst);
             }
-            child(|| i32::from(inside(&SECTIONS) != 0))
+            forked::says(|| i32::from(inside(&SECTIONS) != 0))
         });
         assert_eq!(says, 0);
     }
@@ -174,9 +159,9 @@ mod of_this_process {
         take_care();
         // As a handler of a signal would.
         let section = enter();
-        let says = child(|| {
+        let says = forked::says(|| {
             drop(section);
-            let again = child(|| {
+            let again = forked::says(|| {
                 drop(enter());
                 0
             });

@@ -140,26 +140,17 @@ mod tests {
     /// Whether a child can take the turn, and is then the only one that has it.
     #[cfg(all(target_os = "linux", not(miri)))]
     fn child_takes(turns: &Turns) -> bool {
-        // SAFETY: the child calls nothing but atomics, `getpid` and `_exit`.
-        let child = unsafe { libc::fork() };
-        if child == 0 {
+        let code = crate::forked::says(|| {
             let taken = turns.take();
-            let code = match &taken {
+            match &taken {
                 None => 1,
                 Some(_) if turns.take().is_some() => 2,
                 Some(_) => {
                     drop(taken);
                     if turns.take().is_some() { 0 } else { 3 }
                 }
-            };
-            // SAFETY: ends this process, at once.
-            unsafe { libc::_exit(code) }
-        }
-        let mut status = 0;
-        // SAFETY: `status` is room for the answer.
-        assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
-        assert!(libc::WIFEXITED(status));
-        let code = libc::WEXITSTATUS(status);
+            }
+        });
         assert!(code <= 1, "{code}");
         code == 0
     }
